@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from facial_keypoints.face import Pose
-from facial_keypoints.head import HEAD_POINTS
 from facial_keypoints.markup import FLIP, NUM_POINTS
 from facial_keypoints.pose import estimate_pose, pose_from_rotation, rotation_from_pose
+from tests.synthetic_faces import head_points
 
 SIZE = (640, 480)
-FOCAL = 640.0
 POSES = [
     Pose(0, 0, 0),
     Pose(30, 0, 0),
@@ -26,15 +25,7 @@ POSES = [
 def project(
     pose: Pose, at: tuple[float, float] = (319.5, 239.5), distance: float = 70.0
 ) -> np.ndarray:
-    """(68, 2) float64: the mean head's points, its middle on the pixel `at`, `distance` cm away.
-
-    The head stands in `pose` against the camera's axes, not against the line of sight.
-    """
-    head = (HEAD_POINTS - HEAD_POINTS.mean(axis=0)) @ rotation_from_pose(pose).T
-    middle = (np.array(SIZE) - 1) / 2
-    x, y = (np.array(at) - middle) / FOCAL * distance
-    head = head + np.array([x, y, distance])
-    return head[:, :2] / head[:, 2:] * FOCAL + middle
+    return head_points(pose, at, SIZE, distance)
 
 
 def assert_close(found: Pose | None, expected: Pose, tolerance: float) -> None:
@@ -97,7 +88,7 @@ def test_photo_size_does_not_matter() -> None:
 
 def test_face_at_the_photo_edge_that_looks_into_the_lens_is_frontal() -> None:
     """A head whose axis points at the camera has pose 0 wherever it is in the photo."""
-    bearing = np.degrees(np.arctan2(600 - 319.5, FOCAL))
+    bearing = np.degrees(np.arctan2(600 - 319.5, 640))
     # It stands to the right, so it must turn towards the photo's left: negative yaw.
     points = project(Pose(-float(bearing), 0, 0), at=(600, 239.5))
     assert_close(estimate_pose(points, SIZE), Pose(0, 0, 0), 1.5)
