@@ -1,0 +1,1 @@
+"""What both libraries and training share: reading photos, model files, command lines."""
