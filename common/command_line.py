@@ -1,0 +1,241 @@
+"""What both command lines share: paths to photos, photos through a model, results to a file.
+
+A run goes over thousands of photos and stops for none: what cannot be read, or makes the model
+fail, is reported and the rest goes on. Photos are read in threads ahead of the model, which so
+never waits for a disk or a decoder.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, NoReturn, TypeVar
+
+from tqdm import tqdm
+
+from common.files import replacing
+from common.photos import PHOTO_SUFFIXES, PhotoError
+
+FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
+READERS = min(4, os.cpu_count() or 1)  # threads; decoders release Python's lock
+
+P = TypeVar("P")  # a photo as the model wants it
+R = TypeVar("R")  # the model's result for one photo
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """One photo's result, or, where that is None, the sentence that says what went wrong."""
+
+    path: Path
+    result: R | None
+    error: str | None
+
+
+@dataclass
+class Run(Generic[R]):
+    """The outcomes in the order of the paths; fewer than the paths if interrupted by Ctrl-C."""
+
+    outcomes: list[Outcome[R]] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 1 if any photo failed, or 130 if interrupted."""
+        if self.interrupted:
+            return INTERRUPTED
+        return FAILED if any(outcome.error is not None for outcome in self.outcomes) else 0
+
+
+def add_photo_arguments(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    """PATH..., --format (the first is the default) and --output."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="a photo, or a folder searched for them"
+    )
+    parser.add_argument(
+        "--format", choices=formats, default=formats[0], help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="PATH", help="where to write; default: standard output"
+    )
+
+
+def find_photos(paths: Iterable[str | os.PathLike[str]], skip: Path | None = None) -> list[Path]:
+    """The photos that paths given by a user stand for, each once.
+
+    Files come as given, whatever their name, and whether or not they exist: reading them will
+    tell. Folders are searched with their subfolders for names ending in `PHOTO_SUFFIXES`, sorted;
+    hidden files and folders are left out, and so is `skip`, where an earlier run's pictures lie.
+    """
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        photos = _photos_under(path, skip) if path.is_dir() else [path]
+        found |= dict.fromkeys(photos)
+    return list(found)
+
+
+def _photos_under(folder: Path, skip: Path | None) -> list[Path]:
+    unreadable: list[Path] = []  # such folders go with the photos, to fail there and be reported
+    photos = []
+    skipped = None if skip is None else os.path.realpath(skip)
+    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename)))
+    for parent, folders, names in walk:
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) != skipped
+        ]
+        photos += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in PHOTO_SUFFIXES
+        ]
+    return sorted(photos) + unreadable
+
+
+def process_photos(
+    paths: Sequence[Path],
+    read: Callable[[Path], P],
+    handle: Callable[[list[P]], Sequence[R]],
+    *,
+    batch_size: int = 1,
+) -> Run[R]:
+    """Put photos through a model, with a progress bar and every failure on stderr.
+
+    Args:
+        read: path -> what the model takes; called in threads ahead of the model, for at most
+            `batch_size` + READERS photos at a time. Work on single photos belongs here.
+        handle: what was read, `batch_size` or fewer -> a result for each. If it fails on several,
+            they are tried again one by one, so that one photo takes no other with it.
+    """
+    run: Run[R] = Run()
+    readers = ThreadPoolExecutor(READERS, thread_name_prefix="photo-reader")
+    # Where stderr is a log and no terminal, the bar would fill it
+    interval = 0.1 if sys.stderr.isatty() else 10
+    try:
+        with tqdm(total=len(paths), unit=" photos", file=sys.stderr, mininterval=interval) as bar:
+            ahead = _read_ahead(readers, paths, read, batch_size + READERS)
+            while chunk := list(itertools.islice(ahead, batch_size)):
+                for outcome in _outcomes(chunk, handle):
+                    run.outcomes.append(outcome)
+                    if outcome.error is not None:
+                        tqdm.write(f"{outcome.path}: {outcome.error}", file=sys.stderr)
+                bar.update(len(chunk))
+    except KeyboardInterrupt:
+        run.interrupted = True
+        done = f"{len(run.outcomes)} of {len(paths)} photos were finished"
+        print(f"\nInterrupted: {done}.", file=sys.stderr)
+    finally:
+        readers.shutdown(wait=False, cancel_futures=True)
+    return run
+
+
+def _read_ahead(
+    readers: ThreadPoolExecutor, paths: Sequence[Path], read: Callable[[Path], P], limit: int
+) -> Iterator[tuple[Path, Future[P]]]:
+    """Every path with its reading, in order and finished; at most `limit` wait to be taken."""
+    waiting: deque[tuple[Path, Future[P]]] = deque()
+    upcoming = iter(paths)
+    while True:
+        for path in itertools.islice(upcoming, limit - len(waiting)):
+            waiting.append((path, readers.submit(read, path)))
+        if not waiting:
+            return
+        path, reading = waiting.popleft()
+        reading.exception()  # waits; what it was is looked at in its turn
+        yield path, reading
+
+
+def _outcomes(
+    chunk: list[tuple[Path, Future[P]]], handle: Callable[[list[P]], Sequence[R]]
+) -> list[Outcome[R]]:
+    good = [reading.result() for _, reading in chunk if reading.exception() is None]
+    results = iter(_handled(good, handle))
+    outcomes: list[Outcome[R]] = []
+    for path, reading in chunk:
+        failure = reading.exception()
+        result = next(results) if failure is None else failure
+        if isinstance(result, BaseException):
+            outcomes.append(Outcome(path, None, _explained(result)))
+        else:
+            outcomes.append(Outcome(path, result, None))
+    return outcomes
+
+
+def _handled(photos: list[P], handle: Callable[[list[P]], Sequence[R]]) -> list[R | Exception]:
+    if not photos:
+        return []
+    try:
+        results = list(handle(photos))
+        if len(results) != len(photos):
+            raise RuntimeError(f"expected {len(photos)} results, got {len(results)}")
+        return [*results]
+    except Exception as error:  # whatever it is, the other photos go on
+        if len(photos) == 1:
+            return [error]
+        return [result for photo in photos for result in _handled([photo], handle)]
+
+
+def _explained(error: BaseException) -> str:
+    if isinstance(error, PhotoError):
+        return str(error)
+    return f"This photo could not be processed ({type(error).__name__}: {error})."
+
+
+def check_output_file(parser: argparse.ArgumentParser, output: Path, photos: list[Path]) -> None:
+    """Usage errors for an output that cannot be written, before hours are spent, or is a photo."""
+    if output.is_dir():
+        parser.error(f"--output {output} is a folder; give the name of a file")
+    if os.path.realpath(output) in map(os.path.realpath, photos):
+        parser.error(f"--output {output} would overwrite a photo; give another name")
+    make_folder(parser, "--output", output.parent)
+
+
+def make_folder(parser: argparse.ArgumentParser, option: str, folder: Path) -> None:
+    """The folder exists and can be written to afterwards; otherwise a usage error."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"{option}: the folder {folder} cannot be made: {error.strerror}")
+    if not os.access(folder, os.W_OK):
+        parser.error(f"{option}: the folder {folder} is not writable")
+
+
+def write_result(text: str, output: Path | None) -> None:
+    """UTF-8 to the file, which is replaced in one step, or to standard output.
+
+    File names that are no UTF-8 go out with the bytes they have on the disk.
+    """
+    data = text.encode("utf-8", errors="surrogateescape")
+    if output is not None:
+        with replacing(output) as partial:
+            partial.write_bytes(data)
+        return
+    sys.stdout.flush()
+    rest = memoryview(data)
+    while rest:  # under PYTHONUNBUFFERED a pipe takes no more at once than it has room for
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.buffer.flush()
+
+
+def exit_with(main: Callable[[], int]) -> NoReturn:
+    """Run a command line's main function and leave with its exit code, without tracebacks for
+    what is no fault of the program: Ctrl-C, a reader such as `head` that left, a full disk."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # What Python still holds back for the pipe has nowhere to go, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = CLOSED_PIPE
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = FAILED
+    sys.exit(status)
