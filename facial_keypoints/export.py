@@ -1,0 +1,138 @@
+"""Faces as JSON, CSV and 300-W `.pts`, and the reader of `.pts`.
+
+Everything here but the text of a `.pts` file is 0-based: pixels of the upright photo, origin top
+left, pixel centres at whole numbers. `.pts` files count from 1, as MATLAB does.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from .face import Face
+from .markup import NUM_POINTS
+
+
+class _File(TypedDict):
+    file: str
+
+
+class Record(_File, total=False):
+    """What became of one photo: its size and faces (none is an answer), or an error."""
+
+    width: int
+    height: int
+    faces: list[Face]
+    error: str
+
+
+CSV_COLUMNS = (
+    ["file", "face", "box_x", "box_y", "box_w", "box_h", "score", "yaw", "pitch", "roll"]
+    + [f"{axis}{index}" for index in range(NUM_POINTS) for axis in "xy"]
+    + [f"c{index}" for index in range(NUM_POINTS)]
+    + ["error"]
+)
+
+
+def record_to_dict(record: Record) -> dict[str, Any]:
+    """One entry of the public JSON, ready for `json.dumps`.
+
+    Raises:
+        ValueError: a number of a face is not finite, which JSON cannot hold.
+    """
+    entry: dict[str, Any] = {**record}
+    if "faces" in record:
+        entry["faces"] = [_checked(face).to_dict() for face in record["faces"]]
+    return entry
+
+
+def to_json(records: Iterable[Record]) -> str:
+    """A JSON list with one record a line; pure ASCII, so that any file name survives."""
+    lines = [json.dumps(record_to_dict(record), allow_nan=False) for record in records]
+    return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
+
+
+def to_csv(records: Iterable[Record]) -> str:
+    """CSV with a header, `CSV_COLUMNS`, and one row a face, numbered from 0 in each photo.
+
+    A photo without faces, or with an error, has one row with the face's fields empty; so are yaw,
+    pitch and roll of a face that has no pose. Lines end in LF.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        faces = record.get("faces") or []
+        for index, face in enumerate(faces):
+            writer.writerow({"file": record["file"], "face": index} | _csv_fields(face))
+        if not faces:
+            writer.writerow({"file": record["file"], "error": record.get("error", "")})
+    return text.getvalue()
+
+
+def _csv_fields(face: Face) -> dict[str, float]:
+    values = _checked(face).to_dict()
+    fields = dict(zip(("box_x", "box_y", "box_w", "box_h"), values["box"], strict=True))
+    fields |= {"score": values["score"]} | (values["pose"] or {})
+    for index, (x, y) in enumerate(values["points"]):
+        fields |= {f"x{index}": x, f"y{index}": y}
+    return fields | {f"c{index}": value for index, value in enumerate(values["confidence"])}
+
+
+def _checked(face: Face) -> Face:
+    pose = (0.0,) if face.pose is None else (face.pose.yaw, face.pose.pitch, face.pose.roll)
+    numbers = [*face.box, face.score, *face.points.ravel(), *face.confidence, *pose]
+    if not np.isfinite(numbers).all():
+        raise ValueError("a face has numbers that are not finite")
+    return face
+
+
+def to_pts(face: Face) -> str:
+    """The face's 68 points as the text of a 300-W `.pts` file: with header and braces, 1-based."""
+    rows = (f"{x + 1:.3f} {y + 1:.3f}" for x, y in _checked(face).points.astype(np.float64))
+    return "\n".join(["version: 1", f"n_points: {NUM_POINTS}", "{", *rows, "}"]) + "\n"
+
+
+def read_pts(path: str | os.PathLike[str], num_points: int | None = NUM_POINTS) -> np.ndarray:
+    """The points of a `.pts` file, with or without header and braces.
+
+    Args:
+        path: of a 1-based file, as 300-W and its parts (AFW, HELEN, IBUG, LFPW) publish them.
+        num_points: how many points there must be; None takes any number.
+
+    Returns:
+        (num_points, 2) float32 x and y, 0-based.
+
+    Raises:
+        ValueError: the file is no such list of points; the message names file and line.
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    rows: list[list[float]] = []
+    declared = None
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        key, colon, value = line.partition(":")
+        fields = line.replace("{", " ").replace("}", " ").replace(",", " ").split()
+        try:
+            if not colon and fields:
+                x, y = map(float, fields)
+                rows.append([x, y])
+            elif key.strip().lower() == "n_points":
+                declared = int(value)
+        except ValueError:
+            raise ValueError(
+                f"{path}, line {number}: expected two numbers, x and y, got {line.strip()[:60]!r}"
+            ) from None
+    for expected, source in ((declared, "its header says"), (num_points, "the markup has")):
+        if expected not in (None, len(rows)):
+            raise ValueError(f"{path}: {source} {expected} points, got {len(rows)}")
+    points = np.array(rows, np.float64).reshape(-1, 2) - 1
+    if not np.isfinite(points).all():
+        raise ValueError(f"{path}: expected finite numbers, got nan or inf")
+    return points.astype(np.float32)
