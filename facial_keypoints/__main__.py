@@ -1,0 +1,183 @@
+"""`python -m facial_keypoints PATH...`: the faces of photos as JSON, CSV or 300-W .pts files."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from common.command_line import (
+    FAILED,
+    Outcome,
+    add_photo_arguments,
+    check_output_file,
+    exit_with,
+    find_photos,
+    make_folder,
+    process_photos,
+    write_result,
+)
+from common.files import replacing
+from common.photos import PHOTO_SUFFIXES, read_photo
+from common.weights import WeightsError
+
+from .drawing import draw_faces
+from .export import Record, record_to_dict, to_csv, to_json, to_pts
+from .face import Face
+from .pipeline import DETECTORS, FacialKeypoints
+
+OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo as it was read: image is (H, W, 3) uint8 RGB."""
+
+    path: Path
+    image: np.ndarray
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code, leaves with 2 on wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    photos = find_photos(options.paths, skip=options.overlay)
+    if not photos:
+        names = ", ".join(sorted(PHOTO_SUFFIXES))
+        parser.error(f"no photos in {', '.join(map(str, options.paths))}; looked for {names}")
+    stems = mirrored_names(photos, options.paths)
+    _check_usage(parser, options, stems)
+    try:
+        find_faces = FacialKeypoints.load(detector=options.detector)
+    except WeightsError as error:
+        parser.exit(FAILED, f"{parser.prog}: {error}\n")
+
+    def handle(batch: list[Photo]) -> list[Record]:
+        return [_record(photo, find_faces(photo.image), stems, options) for photo in batch]
+
+    run = process_photos(photos, lambda path: Photo(path, read_photo(path)), handle)
+    records = [_with_error(outcome) for outcome in run.outcomes]
+    if options.format != "pts":
+        text = to_json(records) if options.format == "json" else to_csv(records)
+        write_result(text, options.output)
+    elif options.output is None and records:
+        _write_only_face(parser, records[0])
+    return run.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m facial_keypoints",
+        description="Find the faces in photos, and 68 keypoints, their confidence and the head "
+        "pose of each. Progress and errors go to standard error; the exit code is 1 if any photo "
+        "could not be read.",
+    )
+    add_photo_arguments(parser, ["json", "csv", "pts"])
+    parser.add_argument(
+        "--detector", choices=["auto", *DETECTORS], default="auto", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="DIR",
+        help="also draw the faces: a JPEG for each photo, in folders as the photos'",
+    )
+    parser.epilog = (
+        "With --format pts, --output is a folder that gets NAME_0.pts, NAME_1.pts … for the faces "
+        "of each photo; without it, the one face of one photo is written to standard output."
+    )
+    return parser
+
+
+def _check_usage(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, stems: dict[Path, Path]
+) -> None:
+    """Everything that can be known to go wrong, before the first photo."""
+    output: Path | None = options.output
+    if options.format != "pts":
+        if output is not None:
+            check_output_file(parser, output, list(stems))
+    elif output is None:
+        if len(stems) > 1:
+            parser.error(f"--format pts for {len(stems)} photos needs --output FOLDER")
+    elif output.suffix == ".pts" or (output.exists() and not output.is_dir()):
+        parser.error(f"--format pts writes a file for each face; --output {output} is no folder")
+    else:
+        make_folder(parser, "--output", output)
+    if options.overlay is not None:
+        photos = {os.path.realpath(photo): photo for photo in stems}
+        for stem in stems.values():
+            target = os.path.realpath(_overlay_path(options.overlay, stem))
+            if target in photos:
+                parser.error(f"--overlay {options.overlay} would overwrite {photos[target]}")
+        make_folder(parser, "--overlay", options.overlay)
+
+
+def mirrored_names(photos: Sequence[Path], paths: Sequence[Path]) -> dict[Path, Path]:
+    """Photo -> where its results go under any folder, without a suffix, no two the same.
+
+    One folder given: the path within it. Several folders or files: the path within the folder
+    that holds them all. Photos that differ in the suffix only keep it from the second one on, and
+    names that would be the same on a file system that ignores case get a number.
+    """
+    tops = [os.path.abspath(path if path.is_dir() else path.parent) for path in paths]
+    common = os.path.commonpath(tops)
+    names: dict[Path, Path] = {}
+    taken: set[str] = set()
+    for photo in photos:
+        relative = Path(os.path.relpath(os.path.abspath(photo), common))
+        name, number = relative.with_suffix(""), 1
+        while str(name).casefold() in taken:
+            name = relative if number == 1 else Path(f"{relative}_{number}")
+            number += 1
+        taken.add(str(name).casefold())
+        names[photo] = name
+    return names
+
+
+def _overlay_path(folder: Path, stem: Path) -> Path:
+    return folder / f"{stem}.jpg"
+
+
+def _record(
+    photo: Photo, faces: list[Face], stems: dict[Path, Path], options: argparse.Namespace
+) -> Record:
+    """The photo's record; its overlay and .pts files are written here, so that an interrupted
+    run keeps them."""
+    height, width = photo.image.shape[:2]
+    record = Record(file=str(photo.path), width=width, height=height, faces=faces)
+    record_to_dict(record)  # numbers that no format can hold cost this photo, not all of them
+    stem = stems[photo.path]
+    if options.format == "pts" and options.output is not None:
+        for index, face in enumerate(faces):
+            with replacing(options.output / f"{stem}_{index}.pts") as partial:
+                partial.write_text(to_pts(face))
+    if options.overlay is not None:
+        drawn = Image.fromarray(draw_faces(photo.image, faces))
+        with replacing(_overlay_path(options.overlay, stem)) as partial:
+            drawn.save(partial, "JPEG", quality=OVERLAY_QUALITY)
+    return record
+
+
+def _with_error(outcome: Outcome[Record]) -> Record:
+    if outcome.result is not None:
+        return outcome.result
+    return Record(file=str(outcome.path), error=outcome.error or "")
+
+
+def _write_only_face(parser: argparse.ArgumentParser, record: Record) -> None:
+    faces = record.get("faces", [])
+    if len(faces) > 1:
+        parser.error(f"{record['file']} has {len(faces)} faces; --format pts needs --output FOLDER")
+    if faces:
+        write_result(to_pts(faces[0]), None)
+    elif "error" not in record:
+        print(f"{record['file']}: no face found", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    exit_with(main)
