@@ -1,0 +1,91 @@
+"""`python -m captioning PATH...`: captions of photos as JSON, CSV or text."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from captioning.captioner import Captioner
+from captioning.export import FORMATS, Record
+from captioning.search import SearchOptions
+from common.command_line import (
+    FAILED,
+    Outcome,
+    add_photo_arguments,
+    check_output_file,
+    exit_with,
+    find_photos,
+    process_photos,
+    write_result,
+)
+from common.photos import PHOTO_SUFFIXES
+from common.weights import WeightsError
+
+BATCH = 32  # photos through the encoder and the search at once
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code, leaves with 2 on wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    photos = find_photos(options.paths)
+    if not photos:
+        names = ", ".join(sorted(PHOTO_SUFFIXES))
+        parser.error(f"no photos in {', '.join(map(str, options.paths))}; looked for {names}")
+    if options.output is not None:
+        check_output_file(parser, options.output, photos)
+    try:
+        search = SearchOptions(beam_size=options.beam_size, num_captions=options.num_captions)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        captioner = Captioner.load(options.weights)
+    except WeightsError as error:
+        parser.exit(FAILED, f"{parser.prog}: {error}\n")
+
+    def read(path: Path) -> tuple[Path, np.ndarray]:
+        return path, captioner.preprocessing.read(path)
+
+    def handle(batch: list[tuple[Path, np.ndarray]]) -> list[Record]:
+        seen = captioner.look_at([square for _, square in batch])
+        found = captioner.caption(seen, search)
+        return [
+            Record(str(path), tuple(captions))
+            for (path, _), captions in zip(batch, found, strict=True)
+        ]
+
+    run = process_photos(photos, read, handle, batch_size=BATCH)
+    records = [_with_error(outcome) for outcome in run.outcomes]
+    write_result(FORMATS[options.format](records), options.output)
+    return run.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m captioning",
+        description="Describe photos, each in a sentence. Progress and errors go to standard "
+        "error; the exit code is 1 if any photo could not be read.",
+    )
+    add_photo_arguments(parser, list(FORMATS))
+    parser.add_argument(
+        "--beam-size",
+        type=int,
+        default=3,
+        help="captions followed at once in the search; 1 is fastest; default: %(default)s",
+    )
+    parser.add_argument(
+        "--num-captions", type=int, default=1, help="captions a photo; default: %(default)s"
+    )
+    parser.add_argument(
+        "--weights", type=Path, help="folder of the captioner's weights; default: the project's"
+    )
+    return parser
+
+
+def _with_error(outcome: Outcome[Record]) -> Record:
+    return outcome.result or Record(str(outcome.path), error=outcome.error or "")
+
+
+if __name__ == "__main__":
+    exit_with(main)

@@ -1,0 +1,63 @@
+"""The typed result: a caption, its words, and why each word was chosen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A word that could have stood in a word's place, with its probability, 0..1."""
+
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a caption.
+
+    probability: 0..1, of this word after the ones before it, under the model.
+    alternatives: the most probable other words in its place, best first; "<end>" says that
+        the caption would have ended here.
+    attention: (rows, columns) float32, where in the photo the model looked for this word:
+        a share for each cell of the grid that covers the whole photo, row 0 at the top, sum
+        1; None for a model without attention.
+    """
+
+    word: str
+    probability: float
+    alternatives: tuple[Alternative, ...]
+    attention: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One caption of a photo.
+
+    text: lower-case words, without a full stop.
+    log_probability: natural logarithm of the probability of the whole caption, its end
+        included, under the model.
+    words: the caption's words; joined they make `text`.
+    """
+
+    text: str
+    log_probability: float
+    words: tuple[Word, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The text as a sentence, with a capital and a full stop, as for an alt text."""
+        return f"{self.text[:1].upper()}{self.text[1:]}." if self.text else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The caption as the public JSON contract spells it."""
+        return {
+            "text": self.text,
+            "log_probability": round(self.log_probability, 4),
+            "words": [
+                {"word": word.word, "probability": round(word.probability, 4)}
+                for word in self.words
+            ],
+        }

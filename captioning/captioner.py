@@ -1,0 +1,222 @@
+"""`Captioner`: a photo in, captions out, with one call that loads everything it needs."""
+
+import copy
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from captioning.caption import Alternative, Caption, Word
+from captioning.decoder import Decoder, DecoderConfig, Photos
+from captioning.encoder import Encoder, Preprocessing
+from captioning.search import (
+    Found,
+    Rules,
+    SearchOptions,
+    beam_search,
+    drain,
+    sample_captions,
+    spoken,
+)
+from captioning.vocabulary import END, START, Vocabulary, join_words
+from common.weights import load_model
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+ENCODER_NAME, DECODER_NAME = "captioning_encoder", "captioning_decoder"
+_RUNNERS_UP = 5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step of `Captioner.stream`: the best text so far; at the last step, the captions."""
+
+    text: str
+    captions: tuple[Caption, ...]
+
+
+class Captioner:
+    """Captions photos. Make one with `Captioner.load`; calls may come from several threads."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        preprocessing: Preprocessing,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.device = torch.device(device)
+        self.encoder = encoder.to(self.device).to(memory_format=torch.channels_last).eval()
+        self.decoder = decoder.to(self.device).float().eval()
+        self.vocabulary = vocabulary
+        self.preprocessing = preprocessing
+        self.precision = fastest_precision(self.encoder)
+        self.encoder.to(self.precision)
+
+    @classmethod
+    def load(cls, weights: str | Path | None = None, device: str = "cpu") -> "Captioner":
+        """Loads the encoder, the decoder, the vocabulary and the preprocessing.
+
+        weights: the folder with `captioning_encoder` and `captioning_decoder` (each
+            .safetensors and .json); the project's own `weights/` without.
+        device: "cpu" or a CUDA device.
+        Raises common.weights.WeightsError where a file is missing or damaged.
+        """
+        folder = WEIGHTS if weights is None else Path(weights)
+        encoder_state, encoder_facts = load_model(folder / ENCODER_NAME)
+        decoder_state, decoder_facts = load_model(folder / DECODER_NAME)
+        encoder = Encoder(encoder_facts["architecture"]["strides"])
+        encoder.load_state_dict(encoder_state)
+        decoder = Decoder(DecoderConfig(**decoder_facts["architecture"]))
+        decoder.load_state_dict(decoder_state)
+        vocabulary = Vocabulary(decoder_facts["vocabulary"])
+        preprocessing = Preprocessing.from_dict(encoder_facts["preprocessing"])
+        return cls(encoder, decoder, vocabulary, preprocessing, device)
+
+    def __call__(
+        self,
+        image: np.ndarray | Image.Image,
+        beam_size: int = 3,
+        num_captions: int = 1,
+        **options,
+    ) -> list[Caption]:
+        """Captions of one photo, best first.
+
+        image: HWC uint8 RGB array or PIL image.
+        options: more fields of `SearchOptions`.
+        Raises PhotoError for an image of another kind, ValueError for an option out of range.
+        """
+        search = SearchOptions(beam_size=beam_size, num_captions=num_captions, **options)
+        return self.caption(self.look([image]), search)[0]
+
+    def look(self, images: Sequence[np.ndarray | Image.Image]) -> Photos:
+        """Encodes photos once, for one or more calls of `caption` and `stream`.
+
+        images: HWC uint8 RGB arrays or PIL images of any sizes.
+        """
+        return self.look_at([self.preprocessing.read(image) for image in images])
+
+    @torch.inference_mode()
+    def look_at(self, squares: Sequence[np.ndarray]) -> Photos:
+        """As `look`, of photos that `Preprocessing.read` or `squash` has made square."""
+        batch = self.preprocessing.normalise(torch.from_numpy(np.stack(squares)).to(self.device))
+        return self.decoder.read(self.encoder(batch.to(self.precision)).float())
+
+    @torch.inference_mode()
+    def caption(self, photos: Photos, options: SearchOptions) -> list[list[Caption]]:
+        """Captions of photos that `look` has encoded: a list for each, best first."""
+        return self._describe(photos, drain(self._search(photos, options)))
+
+    def stream(self, photo: Photos, options: SearchOptions) -> Iterator[Progress]:
+        """Captions one photo and tells the best text after every word.
+
+        photo: one photo that `look` has encoded.
+        """
+        search = self._search(photo, options)
+        while True:
+            with torch.inference_mode():
+                try:
+                    words = next(search)
+                except StopIteration as stop:
+                    captions = tuple(self._describe(photo, stop.value)[0])
+                    yield Progress(captions[0].text, captions)
+                    return
+            yield Progress(join_words(self.vocabulary.decode(words)), ())
+
+    def _search(
+        self, photos: Photos, options: SearchOptions
+    ) -> Generator[list[int], None, list[list[Found]]]:
+        rules = Rules(self.vocabulary, options, self.device)
+        if options.method == "sample":
+            return sample_captions(self.decoder, photos, rules)
+        return beam_search(self.decoder, photos, rules)
+
+    def _describe(self, photos: Photos, found: list[list[Found]]) -> list[list[Caption]]:
+        """Runs the decoder once over the captions found, for what is told of each word."""
+        most = max(len(captions) for captions in found)
+        length = 2 + max(len(caption.words) for captions in found for caption in captions)
+        rows = [
+            [[START, *caption.words, END] for caption in captions]
+            + [[START, END]] * (most - len(captions))
+            for captions in found
+        ]
+        words = torch.tensor(
+            [[row + [END] * (length - len(row)) for row in photo] for photo in rows],
+            device=self.device,
+        )
+        logits, attention = self.decoder.explain(photos, words[..., :-1])
+        log_probabilities = spoken(logits)
+        told = _Told(
+            chosen=log_probabilities.gather(-1, words[..., 1:, None])[..., 0].tolist(),
+            best=log_probabilities.topk(_RUNNERS_UP + 1, dim=-1),
+            attention=None if attention is None else attention.cpu().numpy(),
+        )
+        return [
+            [self._tell(caption, told, photo, i) for i, caption in enumerate(captions)]
+            for photo, captions in enumerate(found)
+        ]
+
+    def _tell(self, caption: Found, told: "_Told", photo: int, index: int) -> Caption:
+        chosen = told.chosen[photo][index][: len(caption.words) + 1]
+        values, numbers = (part[photo, index].tolist() for part in told.best)
+        words = []
+        for place, number in enumerate(caption.words):
+            others = zip(numbers[place], np.exp(values[place]), strict=True)
+            alternatives = [
+                Alternative(self.vocabulary.words[other], float(probability))
+                for other, probability in others
+                if other != number
+            ]
+            words.append(
+                Word(
+                    self.vocabulary.words[number],
+                    float(np.exp(chosen[place])),
+                    tuple(alternatives[:_RUNNERS_UP]),
+                    None
+                    if told.attention is None
+                    else _square(told.attention[photo, index, place]),
+                )
+            )
+        return Caption(join_words(word.word for word in words), sum(chosen), tuple(words))
+
+
+@dataclass(frozen=True)
+class _Told:
+    chosen: list[list[list[float]]]
+    best: Sequence[Tensor]
+    attention: np.ndarray | None
+
+
+def _square(attention: np.ndarray) -> np.ndarray:
+    side = round(len(attention) ** 0.5)
+    return attention.reshape(side, side).astype(np.float32)
+
+
+def fastest_precision(encoder: Encoder) -> torch.dtype:
+    """float32 or bfloat16, whichever runs the encoder faster on its device, by measurement.
+
+    Processors with bfloat16 instructions are up to four times faster with it; without them
+    it is emulated, and slower. Takes a fraction of a second, on a small input.
+    """
+    device = next(encoder.parameters()).device
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    seconds = {}
+    for precision in (torch.bfloat16, torch.float32):
+        trial = copy.deepcopy(encoder).to(precision)  # the weights keep all their digits
+        images = torch.zeros(1, 3, 96, 96, dtype=precision)
+        images = images.to(memory_format=torch.channels_last)
+        seconds[precision] = min(_seconds(trial, images) for _ in range(3))
+    return min(seconds, key=lambda precision: seconds[precision])
+
+
+@torch.inference_mode()
+def _seconds(encoder: Encoder, images: Tensor) -> float:
+    since = time.perf_counter()
+    encoder(images)
+    return time.perf_counter() - since

@@ -1,0 +1,79 @@
+"""A tiny world of generated photos with captions, for tests of the captioner's training."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import resnet50
+
+COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (20, 180, 40), "grey": (120,) * 3}
+SHAPES = ("box", "stripe")
+
+
+def make_photos(folder: Path) -> str:
+    """Eight photos of one coloured shape each, 64 × 48, in COCO's format; gives the JSON's path."""
+    images: list[dict] = []
+    annotations: list[dict] = []
+    for number, (colour, shape) in enumerate((c, s) for c in COLOURS for s in SHAPES):
+        pixels = np.full((48, 64, 3), 255, np.uint8)
+        if shape == "box":
+            pixels[12:36, 16:48] = COLOURS[colour]
+        else:
+            pixels[:, 8:20] = COLOURS[colour]
+        name = f"photo{number}.png"
+        Image.fromarray(pixels).save(folder / name)
+        images.append({"id": number + 1, "file_name": name, "width": 64, "height": 48})
+        for text in (f"A {colour} {shape} on a white wall.", f"a {colour} {shape} in the middle"):
+            annotations.append({"id": len(annotations), "image_id": number + 1, "caption": text})
+    path = folder / "photos.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    return str(path)
+
+
+def make_resnet(folder: Path) -> str:
+    """An untrained ResNet-50 in a safetensors file, its batch norm fitted to coloured noise so
+    that photos differ in its features; gives the file's path."""
+    torch.manual_seed(0)
+    model = resnet50(weights=None)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    colours, places = torch.randn(16, 3, 1, 1), torch.randn(16, 3, 4, 4)
+    with torch.no_grad():
+        model(nn.functional.interpolate(colours + places, size=64))
+    path = folder / "resnet50.safetensors"
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    return str(path)
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the photos' annotations and the ResNet's weights lie."""
+
+    folder: Path
+    annotations: str
+    resnet: str
+
+
+def make_world(folder: Path) -> World:
+    return World(folder, make_photos(folder), make_resnet(folder))
+
+
+def tiny_options(world: World, run: str) -> list[str]:
+    """Options of a training that overfits the photos in seconds."""
+    options = {
+        "train": world.annotations, "validation": world.annotations,
+        "encoder-weights": world.resnet, "run": world.folder / run,
+        "features": world.folder / "features", "image-size": 64, "min-count": 1,
+        "embed-size": 64, "heads": 4, "captions-per-photo": 2, "dropout": 0.0,
+        "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 40, "xe-rate": 0.01,
+        "xe-batch": 4, "tune-epochs": 1, "tune-batch": 4, "tune-rate": 1e-3,
+        "tune-encoder-rate": 1e-5, "whole-epochs": 1, "whole-batch": 4,
+        "whole-encoder-rate": 1e-5, "scst-epochs": 2, "scst-batch": 4, "workers": 1,
+    }  # fmt: skip
+    return [part for key, value in options.items() for part in (f"--{key}", str(value))]

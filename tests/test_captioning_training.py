@@ -1,0 +1,169 @@
+"""Each training stage on eight generated photos: it learns, resumes and runs in two processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from captioning.vocabulary import END, PAD, START
+from tests.caption_world import World, make_world, tiny_options
+from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
+from train.caption_objectives import SelfCritical
+from train.caption_stages import Stage
+from train.captioning import STAGES, main
+from train.training import load_checkpoint
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The photos, and a run with all four stages done."""
+    torch.set_num_threads(1)
+    made = make_world(tmp_path_factory.mktemp("world"))
+    main(["all", *tiny_options(made, "run")])
+    return made
+
+
+def scores(world: World, run: str, stage: str) -> dict[str, float]:
+    best = load_checkpoint(world.folder / run / stage / "best.pt", CPU)
+    assert best is not None
+    return best["scores"]
+
+
+def test_every_stage_overfits_eight_photos(world: World) -> None:
+    for stage in STAGES:
+        assert scores(world, "run", stage)["cider"] > 600, stage
+
+
+def test_whole_stage_moves_every_layer_and_upper_stage_does_not(world: World) -> None:
+    def encoder(stage: str) -> dict[str, torch.Tensor]:
+        best = load_checkpoint(world.folder / "run" / stage / "best.pt", CPU)
+        assert best is not None
+        return best["encoder"]
+
+    tuned, whole = encoder("tune"), encoder("whole")
+    assert all((tuned[name] != whole[name]).any() for name in tuned if name.endswith("weight"))
+
+
+def test_finished_stages_are_not_run_again(world: World) -> None:
+    marks = [(world.folder / "run" / stage / "last.pt").stat().st_mtime_ns for stage in STAGES]
+    main(["all", *tiny_options(world, "run")])
+    again = [(world.folder / "run" / stage / "last.pt").stat().st_mtime_ns for stage in STAGES]
+    assert again == marks
+
+
+def test_an_interrupted_stage_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = [*tiny_options(world, "cut"), "--xe-epochs", "4", "--checkpoint-minutes", "0"]
+    update, seen = Stage._update, []
+
+    def break_down(stage: Stage, batch, share):
+        if stage.step == 5:
+            raise KeyboardInterrupt
+        return update(stage, batch, share)
+
+    def watch(stage: Stage, batch, share):
+        seen.append((stage.step, tuple(batch.numbers)))
+        return update(stage, batch, share)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "_update", break_down)
+        with pytest.raises(KeyboardInterrupt):
+            main(["xe", *options])
+    monkeypatch.setattr(Stage, "_update", watch)
+    main(["xe", *options])
+    assert [step for step, _ in seen] == [5, 6, 7]
+    order = [number for epoch in range(4) for number in epoch_batches(8, 4, epoch, 0)]
+    assert [list(numbers) for _, numbers in seen] == order[5:]
+
+
+def test_a_stage_ends_with_its_minutes(world: World) -> None:
+    main(["xe", *tiny_options(world, "brief"), "--xe-epochs", "1000", "--xe-minutes", "0.02"])
+    last = load_checkpoint(world.folder / "brief" / "xe" / "last.pt", CPU)
+    assert last is not None and last["done"] and last["step"] < 2000
+
+
+def test_two_processes_train_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is the first; another one joins it."""
+    options = ["xe", *tiny_options(world, "two"), "--xe-epochs", "2"]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29600 + os.getpid() % 3000)}
+    common |= {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    other = subprocess.Popen(
+        [sys.executable, "-m", "train.captioning", *options],
+        env=os.environ | common | {"RANK": "1", "LOCAL_RANK": "1"},
+        cwd=Path(__file__).parent.parent,
+    )
+    for name, value in (common | {"RANK": "0", "LOCAL_RANK": "0"}).items():
+        monkeypatch.setenv(name, value)
+    main(options)
+    assert other.wait(60) == 0
+    last = load_checkpoint(world.folder / "two" / "xe" / "last.pt", CPU)
+    assert last is not None and last["done"] and last["step"] == 2
+
+
+def test_decoder_without_attention_trains(world: World) -> None:
+    main(["xe", *tiny_options(world, "plain"), "--no-attention", "--xe-epochs", "10"])
+    assert scores(world, "plain", "xe")["cider"] > 100
+
+
+def test_rows_are_captions_between_start_and_end(world: World) -> None:
+    import random
+
+    from captioning.vocabulary import Vocabulary
+
+    photos = load_set(world.annotations)
+    vocabulary = Vocabulary.build((w for photo in photos for w in photo.words), 1)
+    drawn = CaptionRows(photos, vocabulary, 3, 6).draw([0, 5], random.Random(0))
+    assert drawn.shape == (2, 3, 8) or drawn.shape == (2, 3, 7)
+    assert (drawn[:, :2, 0] == START).all() and (drawn[:, 2] == PAD).all()
+    texts = {" ".join(vocabulary.decode(row[1:].tolist())) for row in drawn[0, :2]}
+    assert texts == {"a red box in the middle", "a red box on a white"}  # cut after six words
+    assert sum((row == END).sum() for row in drawn[0]) == 1
+
+
+def test_photos_that_say_left_or_right_are_never_mirrored(world: World) -> None:
+    import dataclasses
+    import random
+
+    from captioning.encoder import Preprocessing
+
+    photo = load_set(world.annotations)[1]  # a stripe left of the middle
+    left = dataclasses.replace(photo, words=(("a", "stripe", "to", "the", "left"),))
+    assert photo.may_flip and not left.may_flip
+
+    def sides(chosen) -> set[bool]:
+        found = set()
+        for seed in range(20):
+            square = augmented_square(chosen, Preprocessing(64), random.Random(seed))
+            dark = np.flatnonzero(square[:, :, 1].mean(0) < 128)
+            found.add(bool(dark.mean() < 31.5))
+        return found
+
+    assert sides(photo) == {True, False} and sides(left) == {True}
+
+
+def test_self_critical_loss_prefers_the_better_sample() -> None:
+    """Two samples, rewards 1 and 0: the gradient raises the first's probability only."""
+    logits = torch.zeros(2, 6, requires_grad=True)
+
+    class Fixed(SelfCritical):
+        def __init__(self) -> None:
+            self.samples = 2
+
+        def _sample(self, model, photos):
+            return torch.tensor([[[4], [5]]])
+
+        def _rewards(self, words, photos):
+            return [[1.0, 0.0]]
+
+    from train.caption_objectives import Batch
+
+    batch = Batch(torch.zeros(1), [0], torch.zeros(1, 1, 1, dtype=torch.long))
+    loss, figures = Fixed().loss(lambda photos, words, where: logits, batch)  # type: ignore[arg-type]
+    loss.backward()
+    assert logits.grad is not None and figures["reward"] == 0.5
+    assert logits.grad[0, 4] < 0 < logits.grad[1, 5]

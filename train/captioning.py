@@ -1,0 +1,322 @@
+"""The captioner: look at its data, train it in stages, and write its weights.
+
+    python -m train.captioning show   [--output sheet.png]
+    python -m train.captioning all    --run runs/captioning
+    python -m train.captioning scst   --run runs/captioning       (one stage: xe, tune, whole, scst)
+    python -m train.captioning export --run runs/captioning --weights weights
+    torchrun --nproc-per-node 2 -m train.captioning all …         (several GPUs or machines)
+
+Photos are named by `--train` and `--validation`; `--config` takes a JSON file of options, see
+`train/recipes`. Stages run one after the other, each from the best checkpoint of the one before;
+a run interrupted and started again with the same `--run` goes on where it was.
+"""
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torchvision.models import ResNet50_Weights
+
+from captioning.captioner import DECODER_NAME, ENCODER_NAME
+from captioning.decoder import Decoder, DecoderConfig
+from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.vocabulary import Vocabulary
+from common.weights import save_model
+from train.caption_data import CaptionedPhoto, CaptionRows, load_set
+from train.caption_features import Features, fingerprint, make_features, wait_for_all
+from train.caption_metrics import CiderD
+from train.caption_objectives import (
+    CachedGrids,
+    CaptionModel,
+    CrossEntropy,
+    Objective,
+    PhotoFiles,
+    PhotoSource,
+    SelfCritical,
+    Validation,
+)
+from train.caption_sheet import write_training_sheet
+from train.caption_stages import Stage, StageConfig
+from train.training import (
+    Process,
+    add_config_arguments,
+    config_from_arguments,
+    load_checkpoint,
+    process_group,
+)
+
+STAGES = ("xe", "tune", "whole", "scst")
+_UPPER, _EARLY = ("layer3", "layer4"), ("stem", "layer1", "layer2")
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionConfig:
+    """One training run. Epochs of 0 leave a stage out; minutes above 0 end it early, its
+    learning rate then falls with the time."""
+
+    # ANNOTATIONS[,FOLDER[,SPLIT]], see train.caption_data.load_set
+    train: tuple[str, ...] = (
+        "data/captions/coco_train.json",
+        "data/captions/flickr8k_train.json",
+    )
+    validation: tuple[str, ...] = (
+        "data/captions/coco_val.json",
+        "data/captions/flickr8k_val.json",
+    )
+    validation_photos: int = 300  # of each set, after each epoch; 0 for all
+    encoder_weights: str = ""  # a safetensors file of a ResNet-50; torchvision's without
+    encoder_strides: str = "v1.5"  # v1 for weights of the original layout
+    image_size: int = 224
+    min_count: int = 5  # of a word in the training captions, to be in the vocabulary
+    max_words: int = 18  # longer captions are cut in training
+    captions_per_photo: int = 5  # learnt at once, for one reading of the photo
+    embed_size: int = 512
+    heads: int = 8
+    attention: bool = True
+    dropout: float = 0.5
+    label_smoothing: float = 0.1
+    weight_decay: float = 0.02
+    ema: float = 0.98  # decay of the averaged weights, every fourth step
+    xe_epochs: int = 8
+    xe_minutes: float = 0.0
+    xe_batch: int = 32  # photos a step and process
+    xe_rate: float = 1e-3
+    tune_epochs: int = 3
+    tune_minutes: float = 0.0
+    tune_batch: int = 16
+    tune_rate: float = 3e-4  # of the decoder
+    tune_encoder_rate: float = 5e-5  # of layer3 and layer4
+    whole_epochs: int = 1
+    whole_minutes: float = 0.0
+    whole_batch: int = 16
+    whole_rate: float = 1e-4  # of the decoder
+    whole_encoder_rate: float = 2e-5  # of layer3 and layer4; a quarter of it before them
+    scst_epochs: int = 5
+    scst_minutes: float = 0.0
+    scst_batch: int = 32
+    scst_rate: float = 2e-4
+    scst_samples: int = 5  # captions a photo
+    scst_dropout: float = 0.3
+    features: str = ""  # folder of the feature caches, to share between runs; RUN/features without
+    bfloat16: bool = True  # several times faster on processors and GPUs that have it
+    feature_batch: int = 32
+    workers: int = 2  # threads that read photos
+    checkpoint_minutes: float = 3.0
+    seed: int = 0
+
+
+class Training:
+    """A run: its data, and what its stages hand on to each other through its folder."""
+
+    def __init__(self, config: CaptionConfig, run: Path, process: Process) -> None:
+        self.config, self.run, self.process = config, run, process
+        self.train_sets = [load_set(source) for source in config.train]
+        self.photos = [photo for photos in self.train_sets for photo in photos]
+        self.validation = {_name(source): load_set(source) for source in config.validation}
+        self.preprocessing = Preprocessing(size=config.image_size)
+        self.vocabulary = Vocabulary.build(
+            (words for photo in self.photos for words in photo.words), config.min_count
+        )
+        if process.is_main:
+            run.mkdir(parents=True, exist_ok=True)
+            self.vocabulary.save(run / "vocabulary.json")
+            facts = json.dumps(dataclasses.asdict(config), indent=1)
+            (run / "config.json").write_text(facts, encoding="utf-8")
+            print(f"{len(self.photos)} photos, {len(self.vocabulary)} words", flush=True)
+
+    def stage(self, name: str) -> None:
+        """Runs one stage to its end, or finds it done."""
+        if getattr(self.config, f"{name}_epochs") == 0:
+            return
+        decoder, encoder = self.latest(before=name)
+        learns_encoder = name in ("tune", "whole")
+        source: PhotoSource
+        if learns_encoder:
+            source = PhotoFiles(self.preprocessing)
+        else:
+            source = CachedGrids(self.features(encoder))
+        decoder.dropout.probability = (
+            self.config.scst_dropout if name == "scst" else self.config.dropout
+        )
+        model = CaptionModel(decoder, encoder if learns_encoder else None, self.preprocessing)
+        rows = CaptionRows(
+            self.photos, self.vocabulary, self.config.captions_per_photo, self.config.max_words
+        )
+        stage = Stage(
+            self.stage_config(name), model, self.photos, rows, source, self.objective(name),
+            self.checks(source), self.run / name, self.process,
+        )  # fmt: skip
+        stage.run()
+        wait_for_all(self.process)
+
+    def stage_config(self, name: str) -> StageConfig:
+        config, rates = self.config, {}
+        if name in ("tune", "whole"):
+            rates = dict.fromkeys(_UPPER, getattr(config, f"{name}_encoder_rate"))
+        if name == "whole":
+            rates |= dict.fromkeys(_EARLY, config.whole_encoder_rate / 4)
+        return StageConfig(
+            name=name,
+            epochs=getattr(config, f"{name}_epochs"),
+            minutes=getattr(config, f"{name}_minutes"),
+            photos_per_batch=getattr(config, f"{name}_batch"),
+            rate=getattr(config, f"{name}_rate"),
+            encoder_rates=rates,
+            weight_decay=config.weight_decay,
+            ema=config.ema,
+            seed=config.seed,
+            bfloat16=config.bfloat16,
+            workers=config.workers,
+            checkpoint_minutes=config.checkpoint_minutes,
+        )
+
+    def objective(self, name: str) -> Objective:
+        if name != "scst":
+            return CrossEntropy(self.config.label_smoothing)
+        references = []
+        for photos in self.train_sets:  # each set's own document frequencies
+            scorer = CiderD([[[*w, "<end>"] for w in photo.words] for photo in photos])
+            references += [(scorer, place) for place in range(len(photos))]
+        return SelfCritical(
+            self.vocabulary, references, self.config.scst_samples, self.config.max_words
+        )
+
+    def checks(self, source: PhotoSource) -> Validation:
+        most = self.config.validation_photos or None
+        sets = {name: photos[:most] for name, photos in self.validation.items()}
+        return Validation(sets, self.vocabulary, source, self.config.bfloat16)
+
+    def features(self, encoder: Encoder) -> Features:
+        """The cache of all training and validation photos' grids by this encoder."""
+        root = Path(self.config.features) if self.config.features else self.run / "features"
+        photos = self.photos + [photo for photos in self.validation.values() for photo in photos]
+        return make_features(
+            encoder, self.preprocessing, photos, root / fingerprint(encoder), self.process,
+            self.config.feature_batch, self.config.workers, self.config.bfloat16,
+        )  # fmt: skip
+
+    def latest(self, before: str | None = None) -> tuple[Decoder, Encoder]:
+        """Decoder and encoder as the last stage done before the given one left them."""
+        torch.manual_seed(self.config.seed)
+        decoder = Decoder(self.decoder_config())
+        encoder: Encoder | None = None
+        for name in STAGES[: STAGES.index(before) if before else None]:
+            best = load_checkpoint(self.run / name / "best.pt", torch.device("cpu"))
+            if best is None:
+                continue
+            decoder.load_state_dict(best["decoder"])
+            if "encoder" in best:
+                encoder = Encoder(self.config.encoder_strides)
+                encoder.load_state_dict(best["encoder"])
+        return decoder, encoder or pretrained_encoder(self.config)
+
+    def decoder_config(self) -> DecoderConfig:
+        config = self.config
+        return DecoderConfig(
+            vocabulary_size=len(self.vocabulary),
+            embed_size=config.embed_size,
+            heads=config.heads,
+            attention=config.attention,
+            dropout=config.dropout,
+        )
+
+
+def pretrained_encoder(config: CaptionConfig) -> Encoder:
+    """The ImageNet ResNet-50 that training starts from."""
+    if config.encoder_weights:
+        state = load_file(config.encoder_weights)
+    else:
+        state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+    encoder = Encoder(config.encoder_strides)
+    encoder.load_state_dict(fold_batch_norm(state))
+    return encoder
+
+
+def export(training: Training, folder: Path, after: str | None) -> None:
+    """Writes the model as the given stage (the last one done, without) left it."""
+    before = STAGES[STAGES.index(after) + 1 :][:1] if after else ()
+    decoder, encoder = training.latest(before=before[0] if before else None)
+    options = dataclasses.asdict(training.config)
+    for key in ("features", "encoder_weights"):  # this machine's folders
+        options[key] = Path(options[key]).name
+    for key in ("train", "validation"):
+        options[key] = [_name(source) for source in options[key]]
+    facts = {
+        "photos": len(training.photos),
+        "validation CIDEr-D after": {
+            name: scores for name in STAGES if (scores := _scores(training.run / name))
+        },
+        "options": options,
+    }
+    save_model(
+        folder / ENCODER_NAME,
+        encoder.state_dict(),
+        {
+            "architecture": {"name": "ResNet-50, batch norm folded", "strides": encoder.strides},
+            "preprocessing": training.preprocessing.to_dict(),
+        },
+        half=True,
+    )
+    save_model(
+        folder / DECODER_NAME,
+        decoder.state_dict(),
+        {
+            "architecture": dataclasses.asdict(training.decoder_config()),
+            "vocabulary": training.vocabulary.words,
+            "training": facts,
+        },
+        half=True,
+    )
+    print(f"wrote {folder / ENCODER_NAME} and {folder / DECODER_NAME}")
+
+
+def _scores(folder: Path) -> dict[str, float] | None:
+    best = load_checkpoint(folder / "best.pt", torch.device("cpu"))
+    return None if best is None else {k: round(v, 2) for k, v in best["scores"].items()}
+
+
+def _name(source: str) -> str:
+    return Path(source.split(",")[0]).stem
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[CaptionConfig, argparse.Namespace]:
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--config", type=Path, help="JSON file of options, which others override")
+    given, _ = first.parse_known_args(arguments)
+    defaults = CaptionConfig()
+    if given.config:
+        values = json.loads(given.config.read_text(encoding="utf-8"))
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        defaults = dataclasses.replace(defaults, **values)
+    parser = argparse.ArgumentParser(prog="python -m train.captioning", parents=[first])
+    parser.add_argument("command", choices=["show", *STAGES, "all", "export"])
+    parser.add_argument("--run", type=Path, default=Path("runs/captioning"))
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="of export")
+    parser.add_argument("--after", choices=STAGES, help="of export; the last stage done without")
+    parser.add_argument("--output", type=Path, default=Path("out/captions.png"), help="of show")
+    add_config_arguments(parser, defaults)
+    parsed = parser.parse_args(arguments)
+    return config_from_arguments(CaptionConfig, parsed), parsed
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    config, parsed = parse(arguments)
+    if parsed.command == "show":
+        photos: list[CaptionedPhoto] = [p for source in config.train for p in load_set(source)]
+        write_training_sheet(photos, Preprocessing(config.image_size), parsed.output, config.seed)
+        return
+    with process_group() as process:
+        training = Training(config, parsed.run, process)
+        if parsed.command == "export":
+            export(training, parsed.weights, parsed.after)
+            return
+        for name in STAGES if parsed.command == "all" else [parsed.command]:
+            training.stage(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Every published figure: `python -m train.evaluate keypoints|captioning …`."""
+
+import argparse
+import importlib
+import sys
+
+SUBJECTS = {
+    "keypoints": "train.evaluate_keypoints",
+    "captioning": "train.evaluate_captioning",
+}
+
+
+def main() -> None:
+    """Hands over to the subject's module, which alone is imported."""
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate")
+    subjects = parser.add_subparsers(dest="subject", required=True)
+    for subject, module in SUBJECTS.items():
+        options = subjects.add_parser(subject, description=f"See {module}.")
+        if subject in sys.argv[1:2]:
+            importlib.import_module(module).add_arguments(options)
+    parsed = parser.parse_args()
+    importlib.import_module(SUBJECTS[parsed.subject]).run(parsed)
+
+
+if __name__ == "__main__":
+    main()
