@@ -117,8 +117,15 @@ def process_photos(
     readers = ThreadPoolExecutor(READERS, thread_name_prefix="photo-reader")
     # Where stderr is a log and no terminal, the bar would fill it
     interval = 0.1 if sys.stderr.isatty() else 10
+    bar = tqdm(
+        total=len(paths),
+        unit=" photos",
+        file=sys.stderr,
+        mininterval=interval,
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}]",
+    )
     try:
-        with tqdm(total=len(paths), unit=" photos", file=sys.stderr, mininterval=interval) as bar:
+        with bar:
             ahead = _read_ahead(readers, paths, read, batch_size + READERS)
             while chunk := list(itertools.islice(ahead, batch_size)):
                 for outcome in _outcomes(chunk, handle):

@@ -90,7 +90,7 @@ def test_results_come_in_order(batch_size: int, capsys: pytest.CaptureFixture[st
     assert [outcome.path for outcome in run.outcomes] == PATHS
     assert run.exit_code == 0 and not run.interrupted
     out, err = capsys.readouterr()
-    assert out == "" and "10/10" in err and "photos/s" in err
+    assert out == "" and "10/10" in err and "photos/s" in err and "left" in err
 
 
 def test_no_paths_are_no_error() -> None:

@@ -179,9 +179,10 @@ def test_replacing_keeps_the_old_file_on_failure(tmp_path: Path) -> None:
         partial.write_text("half of it")
         raise RuntimeError
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]
-    with replacing(path) as partial:
-        partial.write_text("new")
-        assert path.read_text() == "old"
+    with open(path) as reader:  # one who has opened the old file keeps it
+        with replacing(path) as partial:
+            partial.write_text("new")
+        assert reader.read() == "old"
     assert path.read_text() == "new" and os.listdir(tmp_path) == ["result.txt"]
 
 
