@@ -1,0 +1,148 @@
+"""The whole way from a photo to its faces."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.ops import nms
+
+from common.photos import read_photo
+from common.weights import load_model
+
+from .crops import Crops, crops_from_boxes
+from .detectors import Detector, HaarDetector
+from .face import Face
+from .network import KeypointNet, KeypointNetConfig
+from .pose import estimate_pose
+from .predictor import KeypointPredictor, Keypoints, fold_batch_norm
+
+DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "facial_keypoints"
+
+#: Names for `--detector` -> what makes it.
+DETECTORS = {"haar": HaarDetector}
+DEFAULT_DETECTOR = "haar"  # what `auto` stands for
+
+#: Face score under which a detection is no face. Chosen on the validation faces and photos.
+MIN_SCORE = 0.5
+
+
+class FacialKeypoints:
+    """Finds faces in a photo and predicts 68 keypoints on each.
+
+    fk = FacialKeypoints.load()
+    for face in fk(image):
+        face.points
+    """
+
+    def __init__(
+        self, predictor: KeypointPredictor, detector: Detector, min_score: float = MIN_SCORE
+    ):
+        self.predictor, self.detector, self.min_score = predictor, detector, min_score
+
+    @classmethod
+    def load(
+        cls,
+        weights: str | Path | None = None,
+        detector: str | Detector = "auto",
+        device: str | torch.device | None = None,
+    ) -> "FacialKeypoints":
+        """Loads the trained CNN, ready to use.
+
+        Args:
+            weights: path of NAME.safetensors (NAME.json beside it); the project's own by default.
+            detector: `auto`, `haar`, or any `Detector`.
+            device: of torch; by default a GPU where there is one.
+
+        Raises:
+            WeightsError: the weights are missing, damaged or of another kind.
+            ValueError: no detector has that name.
+        """
+        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        network = load_network(weights).to(device)
+        return cls(KeypointPredictor(network), make_detector(detector))
+
+    def __call__(self, image: np.ndarray | Image.Image) -> list[Face]:
+        """Faces of a photo, the surest first; an empty list where there is none.
+
+        Args:
+            image: (H, W, 3) uint8 RGB array, or a PIL image of any mode.
+
+        Raises:
+            PhotoError: the image is neither.
+        """
+        pixels = read_photo(image)
+        boxes = [detection.box for detection in self.detector(pixels)]
+        faces = self.predict(pixels, np.array(boxes).reshape(-1, 4))
+        return _without_duplicates([face for face in faces if face.score >= self.min_score])
+
+    def predict(self, image: np.ndarray, boxes: np.ndarray | Sequence[Any]) -> list[Face]:
+        """Faces in boxes of the caller's: one `Face` for each box, whatever its score.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            boxes: (N, 4) x, y, width, height in pixels: landmark boxes, brow to chin.
+        """
+        crops = crops_from_boxes(np.asarray(boxes, np.float64).reshape(-1, 4))
+        return faces_from_keypoints(self.predictor([image] * len(crops), crops), image)
+
+
+def load_network(weights: str | Path | None = None) -> KeypointNet:
+    """The trained CNN with batch norm folded, in eval mode, on the CPU.
+
+    Raises:
+        WeightsError: the weights are missing, damaged or of another kind.
+    """
+    state, metadata = load_model(weights or DEFAULT_WEIGHTS)
+    config = {k: tuple(v) if isinstance(v, list) else v for k, v in metadata["config"].items()}
+    network = KeypointNet(KeypointNetConfig(**config)).eval()
+    network.load_state_dict(state)
+    return fold_batch_norm(network).to(memory_format=torch.channels_last)
+
+
+def make_detector(detector: str | Detector) -> Detector:
+    """The detector of that name; a detector is handed back as it is."""
+    if not isinstance(detector, str):
+        return detector
+    name = DEFAULT_DETECTOR if detector == "auto" else detector
+    if name not in DETECTORS:
+        known = ", ".join(["auto", *DETECTORS])
+        raise ValueError(f"no detector is called {detector!r}; there are {known}")
+    return DETECTORS[name]()
+
+
+def faces_from_keypoints(keypoints: Keypoints, image: np.ndarray) -> list[Face]:
+    """One `Face` for each of the keypoints' faces, in their order."""
+    height, width = image.shape[:2]
+    confidence = keypoints.confidence()
+    return [
+        Face(
+            box=landmark_box(points),
+            score=float(score),
+            points=points,
+            confidence=confidence[index],
+            pose=estimate_pose(points, (width, height)),
+        )
+        for index, (points, score) in enumerate(zip(keypoints.points, keypoints.score, strict=True))
+    ]
+
+
+def landmark_box(points: np.ndarray) -> np.ndarray:
+    """(4,) float32: x, y, width, height of the upright box around (68, 2) points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.concatenate([low, high - low]).astype(np.float32)
+
+
+def _without_duplicates(faces: list[Face], overlap: float = 0.45) -> list[Face]:
+    """Two detections may lead to the same face: keeps the surer; surest first."""
+    if not faces:
+        return []
+    boxes = torch.from_numpy(np.stack([face.box for face in faces]))
+    corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
+    scores = torch.tensor([face.score for face in faces])
+    return [faces[i] for i in nms(corners, scores, overlap).tolist()]
+
+
+__all__ = ["DETECTORS", "Crops", "FacialKeypoints", "load_network", "make_detector"]

@@ -1,0 +1,113 @@
+"""From face crops to keypoints: the CNN with its preprocessing, mirroring and refinement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from .crops import Crops, crops_from_points, cut, to_photo
+from .markup import FLIP, interocular_distance
+from .network import KeypointNet, preprocess
+
+#: A point counts as right when it is within this share of the outer-eye-corner distance.
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Of N faces; pixels of the photo, pixel centres at whole numbers.
+
+    points: (N, 68, 2) float32. scale: (N, 68) float32, each point's Laplace scale in pixels.
+    score: (N,) float32, 0..1, probability that the crop holds a face.
+    """
+
+    points: np.ndarray
+    scale: np.ndarray
+    score: np.ndarray
+
+    def confidence(self) -> np.ndarray:
+        """(N, 68) float32, 0..1: probability that the point is within `TOLERANCE`.
+
+        The radial density exp(-r / b) / (2 pi b²) integrates to 1 - (1 + r / b) exp(-r / b).
+        """
+        distance = TOLERANCE * interocular_distance(self.points)[:, None] / self.scale
+        return (1 - (1 + distance) * np.exp(-distance)).astype(np.float32)
+
+
+class KeypointPredictor:
+    """Runs the CNN on crops.
+
+    passes: 1 reads the points once; 2 cuts each face again, upright and centred by the points
+        of the first pass, and reads them there.
+    mirror: also read the mirrored crop, and average (in the last pass).
+    """
+
+    def __init__(self, network: KeypointNet, passes: int = 2, mirror: bool = True):
+        self.network = network.eval()
+        self.config = network.config
+        self.passes, self.mirror = passes, mirror
+        self.device = next(network.parameters()).device
+
+    def __call__(self, images: Sequence[np.ndarray], crops: Crops) -> Keypoints:
+        """Keypoints of N faces.
+
+        Args:
+            images: N arrays (H, W, 3) uint8 RGB, one a crop (the same object may repeat).
+            crops: N crops.
+        """
+        for _ in range(self.passes - 1):
+            crops = crops_from_points(self._read(images, crops, mirror=False).points)
+        return self._read(images, crops, self.mirror)
+
+    @torch.inference_mode()
+    def _read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
+        size = self.config.input_size
+        pictures = np.concatenate(
+            [
+                cut(
+                    image,
+                    Crops(crops.centre[i : i + 1], crops.side[i : i + 1], crops.angle[i : i + 1]),
+                    size,
+                )
+                for i, image in enumerate(images)
+            ]
+            or [np.zeros((0, size, size, 3), np.uint8)]
+        )
+        if mirror:
+            pictures = np.concatenate([pictures, pictures[:, :, ::-1]])
+        if not len(pictures):
+            return Keypoints(
+                np.zeros((0, 68, 2), np.float32),
+                np.zeros((0, 68), np.float32),
+                np.zeros(0, np.float32),
+            )
+        prediction = self.network(
+            preprocess(torch.from_numpy(pictures).to(self.device), self.config)
+        )
+        points = prediction.points.float().cpu().numpy()
+        log_scale = prediction.log_scale.float().cpu().numpy()
+        score = torch.sigmoid(prediction.face_logit.float()).cpu().numpy()
+        if mirror:
+            n = len(images)
+            points = (points[:n] + points[n:, FLIP] * (-1, 1)) / 2
+            log_scale = (log_scale[:n] + log_scale[n:, FLIP]) / 2
+            score = (score[:n] + score[n:]) / 2
+        return Keypoints(
+            to_photo(points, crops).astype(np.float32),
+            (np.exp(log_scale) * crops.side[:, None]).astype(np.float32),
+            score,
+        )
+
+
+def fold_batch_norm(network: KeypointNet) -> KeypointNet:
+    """Folds each batch norm into the convolution before it, in place; same answers, less work."""
+    for module in list(network.modules()):
+        if not isinstance(module, torch.nn.Sequential) or len(module) < 2:
+            continue
+        convolution, norm = module[0], module[1]
+        if isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
+            module[0] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
+            module[1] = torch.nn.Identity()
+    return network

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+
+from facial_keypoints.crops import crops_from_points
+from facial_keypoints.markup import FLIP, NUM_POINTS, PARTS
+from facial_keypoints.network import KeypointNet, KeypointNetConfig, preprocess
+from facial_keypoints.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from tests.synthetic_faces import make_face, noise_photo
+
+TINY = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
+CONFIGS = [
+    KeypointNetConfig(**TINY),
+    KeypointNetConfig(**TINY, heatmap_stride=4),
+    KeypointNetConfig(**TINY, head="regression"),
+]
+
+
+def random_network(config: KeypointNetConfig) -> KeypointNet:
+    torch.manual_seed(0)
+    network = KeypointNet(config)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+    return network.eval()
+
+
+def test_the_markup_covers_every_point_once_and_mirrors_to_itself() -> None:
+    indices = [index for part in PARTS.values() for index in part]
+    assert sorted(indices) == list(range(NUM_POINTS))
+    assert (FLIP[FLIP] == np.arange(NUM_POINTS)).all()
+    for right, left in (("right_eye", "left_eye"), ("right_brow", "left_brow")):
+        assert sorted(FLIP[list(PARTS[right])]) == list(PARTS[left])
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=["stride 8", "stride 4", "regression"])
+def test_shapes_and_gradients(config: KeypointNetConfig) -> None:
+    network = KeypointNet(config)
+    crops = torch.randint(0, 256, (3, 128, 128, 3), dtype=torch.uint8)
+    prediction = network(preprocess(crops, config))
+    assert prediction.points.shape == (3, NUM_POINTS, 2)
+    assert prediction.log_scale.shape == (3, NUM_POINTS)
+    assert prediction.face_logit.shape == (3,)
+    total = prediction.points.sum() + prediction.log_scale.sum() + prediction.face_logit.sum()
+    total.backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_folding_batch_norm_changes_no_answer() -> None:
+    network = random_network(CONFIGS[0])
+    x = preprocess(torch.randint(0, 256, (2, 128, 128, 3), dtype=torch.uint8), CONFIGS[0])
+    with torch.inference_mode():
+        before = network(x)
+        after = fold_batch_norm(network)(x)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    torch.testing.assert_close(before.points, after.points, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(before.face_logit, after.face_logit, atol=1e-3, rtol=1e-3)
+
+
+def test_a_mirrored_photo_gives_mirrored_points() -> None:
+    predictor = KeypointPredictor(random_network(CONFIGS[0]), passes=2, mirror=True)
+    predictor.passes = 1  # the first pass of two is read without mirroring
+    photo = noise_photo(200, 160)
+    points = make_face((100, 80), 70).points
+    mirrored_points = points[FLIP] * (-1, 1) + (199, 0)
+    plain = predictor([photo], crops_from_points(points[None], upright=False))
+    mirrored = predictor(
+        [np.ascontiguousarray(photo[:, ::-1])],
+        crops_from_points(mirrored_points[None], upright=False),
+    )
+    back = mirrored.points[0][FLIP] * (-1, 1) + (199, 0)
+    np.testing.assert_allclose(back, plain.points[0], atol=0.05)
+
+
+def test_no_crops_give_no_keypoints() -> None:
+    predictor = KeypointPredictor(random_network(CONFIGS[0]))
+    keypoints = predictor([], crops_from_points(np.zeros((0, 68, 2))))
+    assert keypoints.points.shape == (0, 68, 2)
+
+
+def test_confidence_falls_with_the_scale_and_is_a_probability() -> None:
+    points = make_face((100, 100), 100).points[None].repeat(3, axis=0)
+    scale = np.array([0.1, 2.0, 50.0])[:, None].repeat(68, axis=1)
+    sure, middling, unsure = Keypoints(points, scale, np.ones(3)).confidence()[:, 0]
+    assert 0.99 < sure <= 1
+    assert 0 <= unsure < 0.01
+    assert unsure < middling < sure
+
+
+def test_an_unknown_head_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="'heatmap' or 'regression', not 'cubist'"):
+        KeypointNet(KeypointNetConfig(head="cubist"))

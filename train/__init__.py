@@ -1,0 +1,1 @@
+"""Data preparation, training and evaluation: what makes `weights/` and every published figure."""

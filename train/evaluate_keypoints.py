@@ -1,0 +1,237 @@
+"""Every published figure of the keypoint half: `python -m train.evaluate keypoints`.
+
+Errors are NME over the distance of the outer eye corners, in %. "Landmark boxes" starts from the
+upright box of the labels; "whole pipeline" starts from the picture alone.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facial_keypoints.crops import cut
+from facial_keypoints.markup import PART_GROUPS, group_indices, interocular_distance
+from facial_keypoints.network import preprocess
+from facial_keypoints.pipeline import FacialKeypoints, load_network
+from facial_keypoints.pose import estimate_pose
+from facial_keypoints.predictor import TOLERANCE, Keypoints
+from train.keypoint_data import LoadedFaces, load_faces, read_faces, split_by_subject
+from train.keypoint_metrics import area_under_curve, failure_rate, point_errors, predict_from_boxes
+from train.keypoint_sheet import draw_points, write_picture
+from train.non_faces import read_non_faces
+
+YAW_BANDS = ((0, 15), (15, 30), (30, 90))  # degrees
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m train.evaluate keypoints`."""
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of faces")
+    parser.add_argument("--weights", help="path without suffix; the project's own by default")
+    parser.add_argument("--background", type=Path, help="photos without faces: false alarms")
+    parser.add_argument("--sheet", type=Path, help="write the 16 worst faces as a picture here")
+    parser.add_argument("--skip-timing", action="store_true", help="errors only")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints the figures as Markdown."""
+    split = split_by_subject(face for folder in options.data for face in read_faces(folder))
+    sets = {
+        "LFPW test": load_faces(face for face in split.test if face.source == "lfpw"),
+        "YouTube Faces, held-out people": load_faces(
+            f for f in split.held_out if f.source == "ytf"
+        ),
+        "YouTube Faces, Udacity's test list": load_faces(
+            f for f in split.test if f.source == "ytf"
+        ),
+        "AFW, held-out scenes": load_faces(face for face in split.held_out if face.source == "afw"),
+        "validation": load_faces(split.validation),
+    }
+    sets = {name: faces for name, faces in sets.items() if len(faces)}
+    network = load_network(options.weights)
+    results = {name: predict_from_boxes(network, faces) for name, faces in sets.items()}
+    print_errors(sets, results)
+    print_steps(sets, network)
+    print_pipeline(sets, FacialKeypoints.load(options.weights, detector="haar"))
+    if options.background:
+        print_false_alarms(options)
+    if options.sheet:
+        write_worst(options.sheet, sets["LFPW test"], results["LFPW test"])
+    if not options.skip_timing:
+        print_timing(options.weights, sets["LFPW test"].images[0])
+
+
+def print_errors(sets: dict[str, LoadedFaces], results: dict[str, Keypoints]) -> None:
+    """NME, failures, AUC, parts, yaw bands and how confidence orders errors."""
+    print("\n### Landmark boxes\n")
+    parts = list(PART_GROUPS)
+    print("| set | faces | NME | failures > 8 % | AUC 8 % | " + " | ".join(parts) + " |")
+    print("|---|" + "---|" * (4 + len(parts)))
+    for name, faces in sets.items():
+        errors = point_errors(results[name].points, faces.points)
+        nme = errors.mean(axis=1)
+        by_part = " | ".join(f"{errors[:, group_indices(part)].mean():.2f}" for part in parts)
+        print(
+            f"| {name} | {len(faces)} | {nme.mean():.2f} | {failure_rate(nme):.1f} % | "
+            f"{area_under_curve(nme):.3f} | {by_part} |"
+        )
+    print("\n| set | " + " | ".join(f"yaw {a}-{b}°" for a, b in YAW_BANDS) + " |")
+    print("|---|" + "---|" * len(YAW_BANDS))
+    for name, faces in sets.items():
+        nme = point_errors(results[name].points, faces.points).mean(axis=1)
+        yaw = np.abs(
+            [_yaw(points, image) for points, image in zip(faces.points, faces.images, strict=True)]
+        )
+        cells = []
+        for low, high in YAW_BANDS:
+            inside = (yaw >= low) & (yaw < high)
+            cells.append(f"{nme[inside].mean():.2f} ({inside.sum()})" if inside.any() else "-")
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    print(
+        "\n| set | rank correlation of confidence and error | points sure (> 0.8) | of those right |"
+    )
+    print("|---|---|---|---|")
+    for name, faces in sets.items():
+        errors = point_errors(results[name].points, faces.points)
+        confidence = results[name].confidence()
+        sure = confidence > 0.8
+        right = (errors[sure] < 100 * TOLERANCE).mean() if sure.any() else float("nan")
+        print(
+            f"| {name} | {_rank_correlation(confidence.ravel(), -errors.ravel()):.2f} | "
+            f"{100 * sure.mean():.0f} % | {100 * right:.1f} % |"
+        )
+
+
+def print_steps(sets: dict[str, LoadedFaces], network: torch.nn.Module) -> None:
+    """What the second pass and the mirrored reading are worth."""
+    print("\n### One pass, two passes, mirrored (NME, landmark boxes)\n")
+    variants = [(1, False), (1, True), (2, False), (2, True)]
+    print(
+        "| set | "
+        + " | ".join(f"{p} pass{'es' * (p > 1)}{', mirrored' * m}" for p, m in variants)
+        + " |"
+    )
+    print("|---|" + "---|" * len(variants))
+    for name, faces in sets.items():
+        cells = []
+        for passes, mirror in variants:
+            keypoints = predict_from_boxes(network, faces, passes, mirror)
+            cells.append(f"{point_errors(keypoints.points, faces.points).mean():.2f}")
+        print(f"| {name} | " + " | ".join(cells) + " |")
+
+
+def print_pipeline(sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> None:
+    """NME and missed faces from the picture alone.
+
+    A face is found when a predicted face's points lie nearer than half the eye distance on
+    average; the nearest counts.
+    """
+    print(f"\n### Whole pipeline, detector: {pipeline.detector.name}\n")
+    print("| set | NME of found faces | missed | further faces a picture |\n|---|---|---|---|")
+    for name, faces in sets.items():
+        found, extra = [], 0
+        for image, truth in zip(faces.images, faces.points, strict=True):
+            answers = pipeline(image)
+            errors = [point_errors(face.points[None], truth[None]).mean() for face in answers]
+            extra += len([error for error in errors if error >= 50])
+            found.append(min((error for error in errors if error < 50), default=np.nan))
+        missed = np.isnan(found)
+        print(
+            f"| {name} | {np.nanmean(found):.2f} | {missed.sum()} of {len(faces)} "
+            f"({100 * missed.mean():.1f} %) | {extra / len(faces):.3f} |"
+        )
+
+
+def print_false_alarms(options: argparse.Namespace) -> None:
+    """Faces reported on photos without any."""
+    photos = read_non_faces(options.background, limit=400)
+    pipeline = FacialKeypoints.load(options.weights, detector="haar")
+    alone = sum(len(pipeline.detector(photo)) for photo in photos)
+    scored = sum(len(pipeline(photo)) for photo in photos)
+    print(
+        f"\nFalse faces on {len(photos)} photos without a face: {alone / len(photos):.3f} a photo by "
+        f"the cascades alone, {scored / len(photos):.3f} after the CNN's face score."
+    )
+
+
+def print_timing(weights: str | None, picture: np.ndarray) -> None:
+    """Milliseconds of the CNN and the pipeline; seconds and memory of a start."""
+    pipeline = FacialKeypoints.load(weights, detector="haar")
+    predictor = pipeline.predictor
+    size = predictor.config.input_size
+    crop = torch.zeros((1, size, size, 3), dtype=torch.uint8)
+    scene = np.full((480, 640, 3), 127, np.uint8)
+    height, width = picture.shape[:2]
+    scene[100 : 100 + height, 180 : 180 + width] = picture
+
+    @torch.inference_mode()
+    def network() -> None:
+        predictor.forward(preprocess(crop, predictor.config))
+
+    box = pipeline.detector(scene)[0].box
+    print(f"\n### Milliseconds ({torch.get_num_threads()} threads, median of 100)\n")
+    print("| step | ms |\n|---|---|")
+    print(f"| one face crop through the CNN, batch 1 | {_milliseconds(network):.1f} |")
+    print(
+        f"| all passes for one face | {_milliseconds(lambda: pipeline.predict(scene, box[None])):.1f} |"
+    )
+    print(f"| detector, 640×480 | {_milliseconds(lambda: pipeline.detector(scene)):.1f} |")
+    print(f"| whole pipeline, 640×480, one face | {_milliseconds(lambda: pipeline(scene)):.1f} |")
+    started = time.perf_counter()
+    code = "from facial_keypoints import FacialKeypoints; FacialKeypoints.load()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    print(
+        f"| library import and load in a new process | {1000 * (time.perf_counter() - started):.0f} |"
+    )
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(f"\nPeak memory of that process: {peak / 1024:.0f} MiB")
+
+
+def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int = 16) -> None:
+    """A picture of the worst faces: labels in green, predictions in red, NME in the console."""
+    nme = point_errors(keypoints.points, faces.points).mean(axis=1)
+    cells = []
+    from facial_keypoints.crops import crops_from_points, to_crop
+
+    for index in np.argsort(-nme)[:count]:
+        crops = crops_from_points(faces.points[index][None], upright=False, scale=1.6)
+        view = cut(faces.images[index], crops, 256)[0]
+        view = draw_points(view, to_crop(faces.points[index][None], crops)[0])
+        view = draw_points(view, to_crop(keypoints.points[index][None], crops)[0], (255, 60, 60))
+        cells.append(view)
+    rows = [np.concatenate(cells[i : i + 4], axis=1) for i in range(0, len(cells) - 3, 4)]
+    write_picture(path, np.concatenate(rows))
+    print(
+        f"\nWorst faces (labels green, predictions red) in {path}: NME {np.sort(nme)[::-1][:count].round(1)}"
+    )
+
+
+def _yaw(points: np.ndarray, image: np.ndarray) -> float:
+    pose = estimate_pose(points, (image.shape[1], image.shape[0]))
+    return pose.yaw if pose else 0.0
+
+
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's."""
+    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _milliseconds(call: Callable[[], object], repeats: int = 100) -> float:
+    for _ in range(10):
+        call()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times)
+
+
+__all__ = ["add_arguments", "interocular_distance", "run"]
