@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioning.encoder import GRID_CHANNELS
@@ -89,14 +90,18 @@ class Decoder(nn.Module):
         with <start>. where: (B, K, T) bool, the M places to give logits for; all without.
         Returns (M, vocabulary), or (B, K, T, vocabulary) without `where`.
         """
-        mixed, _ = self._attend(photos, self._run(photos, words))
-        return self.logits(mixed if where is None else mixed[where])
+        outputs = self._run(photos, words)
+        seen, _ = self._look(photos, outputs)
+        if where is not None:
+            outputs, seen = outputs[where], None if seen is None else seen[where]
+        return self._logits(outputs, seen)
 
     def explain(self, photos: Photos, words: Tensor) -> tuple[Tensor, Tensor | None]:
         """As `forward`, with the attention: (B, K, T, P), sums to 1 over the P places,
         mean over the heads, or None for a decoder without attention."""
-        mixed, weights = self._attend(photos, self._run(photos, words))
-        return self.logits(mixed), weights
+        outputs = self._run(photos, words)
+        seen, weights = self._look(photos, outputs)
+        return self._logits(outputs, seen), weights
 
     def start(self, photos: Photos) -> State:
         """The state after the photo, before <start>."""
@@ -111,15 +116,18 @@ class Decoder(nn.Module):
         """
         embedded = self.embed(words)[:, None]
         outputs, (hidden, cell) = self.lstm(embedded, (state.hidden[None], state.cell[None]))
-        count = photos.grid.shape[0]
-        mixed, _ = self._attend(photos, outputs.unflatten(0, (count, -1)))
-        return self.logits(mixed).flatten(0, 2), State(hidden[0], cell[0])
+        outputs = outputs.unflatten(0, (photos.grid.shape[0], -1))
+        seen, _ = self._look(photos, outputs)
+        return self._logits(outputs, seen).flatten(0, 2), State(hidden[0], cell[0])
 
     def embed(self, words: Tensor) -> Tensor:
         return self.dropout(self.words(words) * self.config.embed_size**0.5)
 
-    def logits(self, mixed: Tensor) -> Tensor:
-        return nn.functional.linear(mixed, self.words.weight, self.output_bias)
+    @torch.no_grad()
+    def sharpen(self, factor: float) -> None:
+        """Multiplies all logits by the factor: above 1, likely words become likelier."""
+        for parameter in (self.output_norm.weight, self.output_norm.bias, self.output_bias):
+            parameter.mul_(factor)
 
     def _run(self, photos: Photos, words: Tensor) -> Tensor:
         """The LSTM over [photo, words]; its outputs for the words, (B, K, T, E)."""
@@ -129,20 +137,26 @@ class Decoder(nn.Module):
         outputs, _ = self.lstm(torch.cat([first, embedded], 1))
         return outputs[:, 1:].unflatten(0, (count, captions))
 
-    def _attend(self, photos: Photos, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """LSTM outputs (B, K, T, E) joined with what they read in the grid, ready for the
-        logits, and the weights of that reading, (B, K, T, P), mean over the heads."""
+    def _look(self, photos: Photos, outputs: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """What LSTM outputs (B, K, T, E) read in the grid, of the same shape, and the weights
+        of that reading, (B, K, T, P), mean over the heads."""
         if not self.config.attention:
-            return self.dropout(self.output_norm(outputs)), None
+            return None, None
         heads, length = self.config.heads, outputs.shape[1:3]
         places = photos.grid.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, heads, P, E/h)
         queries = self.query(outputs).flatten(1, 2).unflatten(-1, (heads, -1)).transpose(1, 2)
         scores = queries @ places.transpose(-1, -2) * queries.shape[-1] ** -0.5
         weights = scores.softmax(-1)
-        read = (weights @ places).transpose(1, 2).flatten(-2).unflatten(1, length)
-        gate = torch.sigmoid(self.gate(torch.cat([outputs, read], -1)))
-        mixed = self.output_norm(outputs + gate * self.value(read))
-        return self.dropout(mixed), weights.mean(1).unflatten(1, length)
+        seen = (weights @ places).transpose(1, 2).flatten(-2).unflatten(1, length)
+        return seen, weights.mean(1).unflatten(1, length)
+
+    def _logits(self, outputs: Tensor, seen: Tensor | None) -> Tensor:
+        """LSTM outputs (…, E) and what they read to logits (…, vocabulary)."""
+        if seen is not None:
+            gate = torch.sigmoid(self.gate(torch.cat([outputs, seen], -1)))
+            outputs = outputs + gate * self.value(seen)
+        mixed = F.dropout(self.output_norm(outputs), self.dropout.probability, self.training)
+        return F.linear(mixed, self.words.weight, self.output_bias)
 
 
 class SequenceDropout(nn.Module):

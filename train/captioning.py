@@ -3,6 +3,7 @@
     python -m train.captioning show   [--output sheet.png]
     python -m train.captioning all    --run runs/captioning
     python -m train.captioning scst   --run runs/captioning       (one stage: xe, tune, whole, scst)
+    python -m train.captioning features --run runs/captioning     (stage xe's cache, ahead of it)
     python -m train.captioning export --run runs/captioning --weights weights
     torchrun --nproc-per-node 2 -m train.captioning all …         (several GPUs or machines)
 
@@ -72,7 +73,7 @@ class CaptionConfig:
     encoder_strides: str = "v1.5"  # v1 for weights of the original layout
     image_size: int = 224
     min_count: int = 5  # of a word in the training captions, to be in the vocabulary
-    max_words: int = 18  # longer captions are cut in training
+    max_words: int = 16  # longer captions are cut in training
     captions_per_photo: int = 5  # learnt at once, for one reading of the photo
     embed_size: int = 512
     heads: int = 8
@@ -101,6 +102,9 @@ class CaptionConfig:
     scst_rate: float = 2e-4
     scst_samples: int = 5  # captions a photo
     scst_dropout: float = 0.3
+    # Label smoothing leaves a tenth of the probability to words that make no sense, and most
+    # sampled captions would hold one; logits times this take it back before SCST starts.
+    scst_sharpen: float = 1.4
     features: str = ""  # folder of the feature caches, to share between runs; RUN/features without
     bfloat16: bool = True  # several times faster on processors and GPUs that have it
     feature_batch: int = 32
@@ -116,7 +120,8 @@ class Training:
         self.config, self.run, self.process = config, run, process
         self.train_sets = [load_set(source) for source in config.train]
         self.photos = [photo for photos in self.train_sets for photo in photos]
-        self.validation = {_name(source): load_set(source) for source in config.validation}
+        most = config.validation_photos or None
+        self.validation = {_name(source): load_set(source)[:most] for source in config.validation}
         self.preprocessing = Preprocessing(size=config.image_size)
         self.vocabulary = Vocabulary.build(
             (words for photo in self.photos for words in photo.words), config.min_count
@@ -139,9 +144,9 @@ class Training:
             source = PhotoFiles(self.preprocessing)
         else:
             source = CachedGrids(self.features(encoder))
-        decoder.dropout.probability = (
-            self.config.scst_dropout if name == "scst" else self.config.dropout
-        )
+        if name == "scst":
+            decoder.dropout.probability = self.config.scst_dropout
+            decoder.sharpen(self.config.scst_sharpen)
         model = CaptionModel(decoder, encoder if learns_encoder else None, self.preprocessing)
         rows = CaptionRows(
             self.photos, self.vocabulary, self.config.captions_per_photo, self.config.max_words
@@ -186,14 +191,12 @@ class Training:
         )
 
     def checks(self, source: PhotoSource) -> Validation:
-        most = self.config.validation_photos or None
-        sets = {name: photos[:most] for name, photos in self.validation.items()}
-        return Validation(sets, self.vocabulary, source, self.config.bfloat16)
+        return Validation(self.validation, self.vocabulary, source, self.config.bfloat16)
 
     def features(self, encoder: Encoder) -> Features:
-        """The cache of all training and validation photos' grids by this encoder."""
+        """The cache of the grids by this encoder of the photos that training reads."""
         root = Path(self.config.features) if self.config.features else self.run / "features"
-        photos = self.photos + [photo for photos in self.validation.values() for photo in photos]
+        photos = self.photos + [photo for some in self.validation.values() for photo in some]
         return make_features(
             encoder, self.preprocessing, photos, root / fingerprint(encoder), self.process,
             self.config.feature_batch, self.config.workers, self.config.bfloat16,
@@ -293,7 +296,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[CaptionConfig, argparse.Name
         values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         defaults = dataclasses.replace(defaults, **values)
     parser = argparse.ArgumentParser(prog="python -m train.captioning", parents=[first])
-    parser.add_argument("command", choices=["show", *STAGES, "all", "export"])
+    parser.add_argument("command", choices=["show", "features", *STAGES, "all", "export"])
     parser.add_argument("--run", type=Path, default=Path("runs/captioning"))
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="of export")
     parser.add_argument("--after", choices=STAGES, help="of export; the last stage done without")
@@ -313,6 +316,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         training = Training(config, parsed.run, process)
         if parsed.command == "export":
             export(training, parsed.weights, parsed.after)
+            return
+        if parsed.command == "features":
+            training.features(training.latest(before="xe")[1])
             return
         for name in STAGES if parsed.command == "all" else [parsed.command]:
             training.stage(name)
