@@ -30,6 +30,11 @@ class Crops:
     def __len__(self) -> int:
         return len(self.side)
 
+    def __getitem__(self, index: int) -> "Crops":
+        """One of the crops, as a batch of one."""
+        part = slice(index, index + 1)
+        return Crops(self.centre[part], self.side[part], self.angle[part])
+
 
 def crops_from_points(points: np.ndarray, upright: bool = True, scale: float = CROP_SCALE) -> Crops:
     """The crops that hold these faces.

@@ -23,8 +23,8 @@ class KeypointNetConfig:
     """Architecture and preprocessing; stored beside the weights."""
 
     input_size: int = 128  # pixels, side of the square crop
-    widths: tuple[int, ...] = (48, 128, 192, 256)  # channels at strides 4, 8, 16, 32
-    depths: tuple[int, ...] = (2, 2, 2, 2)  # residual blocks at these strides
+    widths: tuple[int, ...] = (32, 96, 160, 256)  # channels at strides 4, 8, 16, 32
+    depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at these strides
     head: str = "heatmap"  # or "regression": coordinates from the flattened deepest features
     heatmap_stride: int = 8  # 4 or 8: input pixels a heat-map cell
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)  # RGB, of 0..255

@@ -62,35 +62,32 @@ class KeypointPredictor:
         return self._read(images, crops, self.mirror)
 
     @torch.inference_mode()
+    def run_network(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The CNN on crops as they are.
+
+        Args:
+            crops: (N, S, S, 3) uint8 RGB, S = `config.input_size`.
+
+        Returns:
+            Points (N, 68, 2) in crop coordinates (-0.5 to 0.5), log of the Laplace scale
+            (N, 68) in the same unit, face score (N,) 0..1; all float32.
+        """
+        if not len(crops):
+            return np.zeros((0, 68, 2), np.float32), np.zeros((0, 68), np.float32), np.zeros(0)
+        x = preprocess(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device), self.config)
+        points, log_scale, face_logit = self.network(x)
+        results = points, log_scale, torch.sigmoid(face_logit)
+        return tuple(result.float().cpu().numpy() for result in results)  # type: ignore[return-value]
+
     def _read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
-        size = self.config.input_size
-        pictures = np.concatenate(
-            [
-                cut(
-                    image,
-                    Crops(crops.centre[i : i + 1], crops.side[i : i + 1], crops.angle[i : i + 1]),
-                    size,
-                )
-                for i, image in enumerate(images)
-            ]
-            or [np.zeros((0, size, size, 3), np.uint8)]
-        )
+        n, size = len(crops), self.config.input_size
+        pictures = np.zeros((2 * n if mirror else n, size, size, 3), np.uint8)
+        for index, image in enumerate(images):
+            pictures[index] = cut(image, crops[index], size)[0]
         if mirror:
-            pictures = np.concatenate([pictures, pictures[:, :, ::-1]])
-        if not len(pictures):
-            return Keypoints(
-                np.zeros((0, 68, 2), np.float32),
-                np.zeros((0, 68), np.float32),
-                np.zeros(0, np.float32),
-            )
-        prediction = self.network(
-            preprocess(torch.from_numpy(pictures).to(self.device), self.config)
-        )
-        points = prediction.points.float().cpu().numpy()
-        log_scale = prediction.log_scale.float().cpu().numpy()
-        score = torch.sigmoid(prediction.face_logit.float()).cpu().numpy()
+            pictures[n:] = pictures[:n, :, ::-1]
+        points, log_scale, score = self.run_network(pictures)
         if mirror:
-            n = len(images)
             points = (points[:n] + points[n:, FLIP] * (-1, 1)) / 2
             log_scale = (log_scale[:n] + log_scale[n:, FLIP]) / 2
             score = (score[:n] + score[n:]) / 2

@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facial_keypoints.crops import cut
-from facial_keypoints.markup import PART_GROUPS, group_indices, interocular_distance
-from facial_keypoints.network import preprocess
+from facial_keypoints.crops import crops_from_points, cut, to_crop
+from facial_keypoints.markup import PART_GROUPS, group_indices
 from facial_keypoints.pipeline import FacialKeypoints, load_network
 from facial_keypoints.pose import estimate_pose
 from facial_keypoints.predictor import TOLERANCE, Keypoints
@@ -94,7 +93,7 @@ def print_errors(sets: dict[str, LoadedFaces], results: dict[str, Keypoints]) ->
             cells.append(f"{nme[inside].mean():.2f} ({inside.sum()})" if inside.any() else "-")
         print(f"| {name} | " + " | ".join(cells) + " |")
     print(
-        "\n| set | rank correlation of confidence and error | points sure (> 0.8) | of those right |"
+        "\n| set | rank correlation of confidence and accuracy | points over 0.8 | of those right |"
     )
     print("|---|---|---|---|")
     for name, faces in sets.items():
@@ -155,8 +154,8 @@ def print_false_alarms(options: argparse.Namespace) -> None:
     alone = sum(len(pipeline.detector(photo)) for photo in photos)
     scored = sum(len(pipeline(photo)) for photo in photos)
     print(
-        f"\nFalse faces on {len(photos)} photos without a face: {alone / len(photos):.3f} a photo by "
-        f"the cascades alone, {scored / len(photos):.3f} after the CNN's face score."
+        f"\nFalse faces on {len(photos)} photos without a face: {alone / len(photos):.3f} a "
+        f"photo by the cascades alone, {scored / len(photos):.3f} after the CNN's face score."
     )
 
 
@@ -165,30 +164,25 @@ def print_timing(weights: str | None, picture: np.ndarray) -> None:
     pipeline = FacialKeypoints.load(weights, detector="haar")
     predictor = pipeline.predictor
     size = predictor.config.input_size
-    crop = torch.zeros((1, size, size, 3), dtype=torch.uint8)
+    crop = np.zeros((1, size, size, 3), np.uint8)
     scene = np.full((480, 640, 3), 127, np.uint8)
     height, width = picture.shape[:2]
     scene[100 : 100 + height, 180 : 180 + width] = picture
-
-    @torch.inference_mode()
-    def network() -> None:
-        predictor.forward(preprocess(crop, predictor.config))
-
-    box = pipeline.detector(scene)[0].box
+    box = pipeline.detector(scene)[0].box[None]
+    steps: dict[str, Callable[[], object]] = {
+        "one face crop through the CNN, batch 1": lambda: predictor.run_network(crop),
+        "all passes for one face": lambda: pipeline.predict(scene, box),
+        "detector, 640×480": lambda: pipeline.detector(scene),
+        "whole pipeline, 640×480, one face": lambda: pipeline(scene),
+    }
     print(f"\n### Milliseconds ({torch.get_num_threads()} threads, median of 100)\n")
     print("| step | ms |\n|---|---|")
-    print(f"| one face crop through the CNN, batch 1 | {_milliseconds(network):.1f} |")
-    print(
-        f"| all passes for one face | {_milliseconds(lambda: pipeline.predict(scene, box[None])):.1f} |"
-    )
-    print(f"| detector, 640×480 | {_milliseconds(lambda: pipeline.detector(scene)):.1f} |")
-    print(f"| whole pipeline, 640×480, one face | {_milliseconds(lambda: pipeline(scene)):.1f} |")
+    for name, step in steps.items():
+        print(f"| {name} | {_milliseconds(step):.1f} |")
     started = time.perf_counter()
     code = "from facial_keypoints import FacialKeypoints; FacialKeypoints.load()"
     subprocess.run([sys.executable, "-c", code], check=True)
-    print(
-        f"| library import and load in a new process | {1000 * (time.perf_counter() - started):.0f} |"
-    )
+    print(f"| import and load in a new process | {1000 * (time.perf_counter() - started):.0f} |")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(f"\nPeak memory of that process: {peak / 1024:.0f} MiB")
 
@@ -197,8 +191,6 @@ def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int
     """A picture of the worst faces: labels in green, predictions in red, NME in the console."""
     nme = point_errors(keypoints.points, faces.points).mean(axis=1)
     cells = []
-    from facial_keypoints.crops import crops_from_points, to_crop
-
     for index in np.argsort(-nme)[:count]:
         crops = crops_from_points(faces.points[index][None], upright=False, scale=1.6)
         view = cut(faces.images[index], crops, 256)[0]
@@ -207,9 +199,8 @@ def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int
         cells.append(view)
     rows = [np.concatenate(cells[i : i + 4], axis=1) for i in range(0, len(cells) - 3, 4)]
     write_picture(path, np.concatenate(rows))
-    print(
-        f"\nWorst faces (labels green, predictions red) in {path}: NME {np.sort(nme)[::-1][:count].round(1)}"
-    )
+    worst = ", ".join(f"{value:.1f}" for value in np.sort(nme)[::-1][:count])
+    print(f"\nWorst faces, labels green and predictions red, in {path}: NME {worst}")
 
 
 def _yaw(points: np.ndarray, image: np.ndarray) -> float:
@@ -232,6 +223,3 @@ def _milliseconds(call: Callable[[], object], repeats: int = 100) -> float:
         call()
         times.append(time.perf_counter() - started)
     return 1000 * statistics.median(times)
-
-
-__all__ = ["add_arguments", "interocular_distance", "run"]

@@ -8,28 +8,29 @@ Prints, for each cascade, the medians over the training faces it finds.
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from facial_keypoints.crops import crops_from_boxes, crops_from_points
-from facial_keypoints.detectors import HaarDetector
+from facial_keypoints.detectors import QUICK, THOROUGH, HaarDetector, HaarPass
 from train.keypoint_data import LoadedFaces, load_faces, read_faces, split_by_subject
 
 
-def box_offsets(faces: LoadedFaces, detector: HaarDetector) -> dict[str, np.ndarray]:
-    """For each cascade, (N, 3) float: centre x, centre y and side of the landmark box in shares
-    of the cascade's box, over the faces that it finds.
+def box_offsets(faces: LoadedFaces, look: HaarPass) -> np.ndarray:
+    """(N, 3) float: centre x, centre y and side of the landmark box in shares of the cascade's
+    box, over the faces that it finds.
     """
-    found: dict[str, list[list[float]]] = {"frontal": [], "profile": []}
+    detector, rows = HaarDetector(), []
     for image, points in zip(faces.images, faces.points, strict=True):
         truth = crops_from_points(points[None], upright=False, scale=1.0)
-        for kind, boxes in detector.raw_boxes(image).items():
-            for box in boxes:
-                guess = crops_from_boxes(box[None], scale=1.0)
-                offset = (truth.centre - guess.centre)[0] / guess.side[0]
-                ratio = float(truth.side[0] / guess.side[0])
-                if np.abs(offset).max() < 0.3 and 0.5 < ratio < 1.5:
-                    found[kind].append([*offset, ratio])
-    return {kind: np.array(rows).reshape(-1, 3) for kind, rows in found.items()}
+        boxes, _ = detector.search(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), look)
+        for box in boxes:
+            guess = crops_from_boxes(box[None], scale=1.0)
+            offset = (truth.centre - guess.centre)[0] / guess.side[0]
+            ratio = float(truth.side[0] / guess.side[0])
+            if np.abs(offset).max() < 0.3 and 0.5 < ratio < 1.5:
+                rows.append([*offset, ratio])
+    return np.array(rows).reshape(-1, 3)
 
 
 def main() -> None:
@@ -41,11 +42,11 @@ def main() -> None:
     split = split_by_subject(face for folder in options.data for face in read_faces(folder))
     wanted = [face for face in split.train if face.source != "ytf"]
     faces = load_faces(wanted[:: max(1, len(wanted) // options.faces)])
-    for kind, rows in box_offsets(faces, HaarDetector()).items():
-        spread = np.subtract(*np.percentile(rows, [75, 25], axis=0)) if len(rows) else "-"
-        print(
-            f"{kind}: {len(rows)} faces, median dx dy side {np.median(rows, axis=0)}, IQR {spread}"
-        )
+    for look in (*QUICK, *THOROUGH):
+        rows = box_offsets(faces, look)
+        low, middle, high = np.percentile(rows, [25, 50, 75], axis=0).round(2)
+        print(f"{look.cascade}: {len(rows)} of {len(faces)} faces, centre x, centre y, side")
+        print(f"  median {middle}, quartiles {low} and {high}")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,17 @@ def random_non_face(image: np.ndarray, size: int, rng: Rng) -> np.ndarray:
     return degrade(cut(image, crops, size)[0], rng)
 
 
+def random_false_alarm(alarm: np.ndarray, size: int, rng: Rng) -> np.ndarray:
+    """A (size, size, 3) uint8 RGB view of what a detector took for a face.
+
+    alarm: (S, S, 3) uint8 RGB, `ALARM_SCALE` times its landmark box.
+    """
+    side = alarm.shape[0]
+    crops = Crops(np.full((1, 2), (side - 1) / 2), np.array([side * 0.75]), np.zeros(1))
+    view = cut(alarm, jitter(crops, rng), size)[0]
+    return degrade(view[:, ::-1].copy() if rng.random() < 0.5 else view, rng)
+
+
 def random_misplaced(image: np.ndarray, points: np.ndarray, size: int, rng: Rng) -> np.ndarray:
     """A crop that a detector or tracker should not have made of this face: far too small or
     beside it; (size, size, 3) uint8 RGB.

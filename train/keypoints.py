@@ -23,7 +23,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.weights import save_model
 from facial_keypoints.network import KeypointNet, KeypointNetConfig, Prediction, preprocess
-from train.keypoint_augment import random_misplaced, random_non_face, random_view
+from train.keypoint_augment import (
+    random_false_alarm,
+    random_misplaced,
+    random_non_face,
+    random_view,
+)
 from train.keypoint_data import (
     LabelledFace,
     LoadedFaces,
@@ -53,26 +58,37 @@ from train.training import (
 class TrainConfig:
     """One training run."""
 
-    epochs: int = 150
+    epochs: int = 130
     epoch_faces: int = 4096  # random views of faces an epoch
     batch_size: int = 64  # faces a step, all processes together
     non_faces: float = 0.125  # share of further crops without a face in each batch
     ytf_share: float = 0.3  # of the views: its frames are many, its people few
-    loss: str = "laplace"  # distance, wing or laplace: what pulls the points
+    loss: str = "wing"  # distance, wing or laplace: what pulls the points
     learning_rate: float = 2e-3  # AdamW, at the top of the cosine
     weight_decay: float = 0.02
     warmup: float = 0.03  # share of the steps
-    validate_every: int = 2  # epochs
+    validate_every: int = 3  # epochs
     ema: float = 0.998  # decay a step of the averaged weights, which are what is kept
     workers: int = 1  # processes that augment
     seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class NonFaces:
+    """What teaches the face score; both may be empty.
+
+    photos: (H, W, 3) uint8 RGB each, without a face. false_alarms: (N, S, S, 3) uint8 RGB.
+    """
+
+    photos: list[np.ndarray]
+    false_alarms: np.ndarray
 
 
 class RandomViews(Dataset):
     """Item n of epoch e is the same view whoever asks for it: resuming repeats nothing."""
 
     def __init__(
-        self, faces: list[LabelledFace], non_faces: list[np.ndarray], size: int, config: TrainConfig
+        self, faces: list[LabelledFace], non_faces: NonFaces, size: int, config: TrainConfig
     ):
         self.faces = load_faces(faces)
         self.non_faces, self.size, self.config = non_faces, size, config
@@ -91,9 +107,12 @@ class RandomViews(Dataset):
         if is_face:
             view, labels = random_view(image, points, self.size, rng)
             return view, labels, True
-        if self.non_faces and rng.random() < 0.75:
-            image = self.non_faces[rng.integers(len(self.non_faces))]
-            view = random_non_face(image, self.size, rng)
+        photos, alarms = self.non_faces.photos, self.non_faces.false_alarms
+        kind = rng.random()
+        if len(alarms) and kind < 0.45:
+            view = random_false_alarm(alarms[rng.integers(len(alarms))], self.size, rng)
+        elif photos and kind < 0.8:
+            view = random_non_face(photos[rng.integers(len(photos))], self.size, rng)
         else:
             view = random_misplaced(image, points, self.size, rng)
         return view, np.zeros_like(points), False
@@ -136,7 +155,7 @@ def train(
     config: TrainConfig,
     network_config: KeypointNetConfig,
     split: Split,
-    non_faces: list[np.ndarray],
+    non_faces: NonFaces,
     run: Path,
     process: Process,
     stop_after: float = math.inf,
@@ -270,6 +289,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--source", help="only this source, for instance helen or ytf")
     fit = commands.add_parser("train", help="train the CNN, then write its weights")
     fit.add_argument("--background", type=Path, help="a folder of photos without faces")
+    fit.add_argument("--false-alarms", type=Path, help="what python -m train.non_faces wrote")
     fit.add_argument(
         "--checkpoints", type=Path, default=Path("runs/keypoints"), help="checkpoints and logs"
     )
@@ -295,10 +315,14 @@ def main(arguments: list[str] | None = None) -> None:
         return
     config = config_from_arguments(TrainConfig, options)
     network_config = config_from_arguments(KeypointNetConfig, options)
-    non_faces = read_non_faces(options.background) if options.background else []
+    non_faces = NonFaces(
+        read_non_faces(options.background) if options.background else [],
+        np.load(options.false_alarms)["crops"] if options.false_alarms else np.zeros((0, 1, 1, 3)),
+    )
+    stop_after = options.minutes * 60
     with process_group() as process:
         best = train(
-            config, network_config, split, non_faces, options.checkpoints, process, options.minutes * 60
+            config, network_config, split, non_faces, options.checkpoints, process, stop_after
         )
         print("best: " + json.dumps(best))
         if options.weights and process.is_main:

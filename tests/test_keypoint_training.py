@@ -1,0 +1,92 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from facial_keypoints.pipeline import load_network
+from tests.drawn_faces import write_faces_csv
+from train.keypoint_data import load_faces, read_faces
+from train.keypoint_metrics import point_errors, predict_from_boxes
+from train.keypoints import main
+from train.training import load_checkpoint
+
+TINY = ["--widths", "16", "32", "32", "32", "--depths", "1", "1", "1", "1"]
+TINY += ["--workers", "0", "--batch-size", "16", "--warmup", "0.1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faces")
+    write_faces_csv(folder, 16)
+    return folder
+
+
+def test_show_writes_a_sheet(data: Path, tmp_path: Path) -> None:
+    main(["show", "--data", str(data), "--output", str(tmp_path / "sheet.png")])
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    assert sheet.shape == (12 * 160, 6 * 160, 3)
+
+
+def test_a_tiny_network_learns_sixteen_faces(data: Path, tmp_path: Path) -> None:
+    run = ["train", "--data", str(data), *TINY, "--checkpoints", str(tmp_path / "run")]
+    run += ["--epochs", "24", "--epoch-faces", "160", "--validate-every", "24", "--ema", "0.9"]
+    main([*run, "--learning-rate", "6e-3", "--weights", str(tmp_path / "weights" / "tiny")])
+    network = load_network(tmp_path / "weights" / "tiny")
+    faces = load_faces(read_faces(data))
+    keypoints = predict_from_boxes(network, faces, passes=1, mirror=False)
+    nme = point_errors(keypoints.points, faces.points).mean()
+    assert nme < 9, f"NME {nme:.1f} % on the faces it was trained on"
+    assert keypoints.score.mean() > 0.5
+    metadata = json.loads((tmp_path / "weights" / "tiny.json").read_text())
+    assert metadata["config"]["widths"] == [16, 32, 32, 32]
+    assert metadata["training"]["validation"]["epoch"] == 24
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_a_stopped_run_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
+    run = ["train", "--data", str(data), *TINY, "--epochs", "4", "--epoch-faces", "32"]
+    run += ["--validate-every", "1"]
+    main([*run, "--checkpoints", str(tmp_path / "whole")])
+    for _ in range(4):  # each call stops after one epoch
+        main([*run, "--checkpoints", str(tmp_path / "parts"), "--minutes", "0"])
+    states = [
+        load_checkpoint(tmp_path / name / "last.pt", torch.device("cpu"))
+        for name in ("whole", "parts")
+    ]
+    assert states[0] is not None
+    assert states[1] is not None
+    assert states[0]["epoch"] == states[1]["epoch"] == 3
+    for name, value in states[0]["model"].items():
+        torch.testing.assert_close(value, states[1]["model"][name], msg=name)
+
+
+def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", str(free_port()), "-m", "train.keypoints", "train"]
+    command += ["--data", str(data), *TINY, "--epochs", "2", "--epoch-faces", "32"]
+    command += ["--checkpoints", str(tmp_path), "--weights", str(tmp_path / "both")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("epoch 2:") == 1, "only the first process reports"
+    assert load_network(tmp_path / "both").config.widths == (16, 32, 32, 32)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
+    from facial_keypoints.network import KeypointNetConfig
+    from train.keypoints import TrainConfig, export
+
+    with pytest.raises(FileNotFoundError, match="train first"):
+        export(tmp_path, tmp_path / "weights", TrainConfig(), KeypointNetConfig())
