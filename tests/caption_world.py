@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import resnet50
+from torchvision.models import ResNet, resnet50
 
 COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (20, 180, 40), "grey": (120,) * 3}
 SHAPES = ("box", "stripe")
@@ -35,9 +35,8 @@ def make_photos(folder: Path) -> str:
     return str(path)
 
 
-def make_resnet(folder: Path) -> str:
-    """An untrained ResNet-50 in a safetensors file, its batch norm fitted to coloured noise so
-    that photos differ in its features; gives the file's path."""
+def untrained_resnet() -> ResNet:
+    """A ResNet-50 whose batch norm fits coloured noise, so that photos differ in its features."""
     torch.manual_seed(0)
     model = resnet50(weights=None)
     for module in model.modules():
@@ -46,8 +45,14 @@ def make_resnet(folder: Path) -> str:
     colours, places = torch.randn(16, 3, 1, 1), torch.randn(16, 3, 4, 4)
     with torch.no_grad():
         model(nn.functional.interpolate(colours + places, size=64))
+    return model
+
+
+def make_resnet(folder: Path) -> str:
+    """`untrained_resnet` in a safetensors file; gives its path."""
     path = folder / "resnet50.safetensors"
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    state = untrained_resnet().state_dict()
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
     return str(path)
 
 

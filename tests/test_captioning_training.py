@@ -100,7 +100,7 @@ def test_two_processes_train_together(world: World, monkeypatch: pytest.MonkeyPa
     for name, value in (common | {"RANK": "0", "LOCAL_RANK": "0"}).items():
         monkeypatch.setenv(name, value)
     main(options)
-    assert other.wait(60) == 0
+    assert other.wait(300) == 0
     last = load_checkpoint(world.folder / "two" / "xe" / "last.pt", CPU)
     assert last is not None and last["done"] and last["step"] == 2
 

@@ -78,7 +78,9 @@ class Stage:
         self.folder, self.process = folder, process
         self.groups = learning_groups(model, config)
         self.model = process.wrap(model)
-        self.optimizer = torch.optim.AdamW(self.groups, weight_decay=config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            self.groups, weight_decay=config.weight_decay, fused=True
+        )
         self.average = AveragedWeights(model, config.ema)
         self.averaged_model = copy.deepcopy(model)
         self.step, self.elapsed, self.best = 0, 0.0, float("-inf")
