@@ -6,11 +6,29 @@ fk = FacialKeypoints.load()
 faces = fk(image)  # (H, W, 3) uint8 RGB array or PIL image -> list[Face]
 """
 
-from .detectors import Detection, Detector, HaarDetector
-from .drawing import DrawStyle, draw_faces
-from .face import Face, Pose
-from .filters import apply_filters
-from .pipeline import FacialKeypoints
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .detectors import Detection, Detector, HaarDetector
+    from .drawing import DrawStyle, draw_faces
+    from .face import Face, Pose
+    from .filters import apply_filters
+    from .pipeline import FacialKeypoints
+
+#: Public name -> its module, imported when the name is first asked for: torch takes seconds, and
+#: the page is up before it.
+_HOMES = {
+    "Detection": "detectors",
+    "Detector": "detectors",
+    "DrawStyle": "drawing",
+    "Face": "face",
+    "FacialKeypoints": "pipeline",
+    "HaarDetector": "detectors",
+    "Pose": "face",
+    "apply_filters": "filters",
+    "draw_faces": "drawing",
+}
 
 __all__ = [
     "Detection",
@@ -23,3 +41,9 @@ __all__ = [
     "apply_filters",
     "draw_faces",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -7,8 +7,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import torch
-from torchvision.ops import nms
 
 
 @dataclass(frozen=True)
@@ -159,11 +157,21 @@ class HaarDetector:
         return loaded[name]
 
 
+def strongest(boxes: np.ndarray, scores: Sequence[float], overlap: float) -> list[int]:
+    """Non-maximum suppression: indices of the boxes that no surer box overlaps, surest first.
+
+    Args:
+        boxes: (N, 4) x, y, width, height. scores: N, higher is surer.
+        overlap: intersection over union from which two boxes show the same face.
+    """
+    if not len(boxes):
+        return []
+    lowest = min(scores) - 1.0
+    return list(cv2.dnn.NMSBoxes(boxes.astype(np.float64).tolist(), list(scores), lowest, overlap))
+
+
 def _merge(detections: list[Detection], overlap: float = 0.4) -> list[Detection]:
     """Keeps the surest of detections of the same face; surest first."""
-    if not detections:
-        return []
-    boxes = torch.tensor(np.array([d.box for d in detections]), dtype=torch.float32)
-    corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
-    scores = torch.tensor([d.score for d in detections], dtype=torch.float32)
-    return [detections[i] for i in nms(corners, scores, overlap).tolist()]
+    boxes = np.array([detection.box for detection in detections]).reshape(-1, 4)
+    scores = [detection.score for detection in detections]
+    return [detections[index] for index in strongest(boxes, scores, overlap)]

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torchvision.ops import nms
 
 from common.photos import read_photo
 from common.weights import load_model
 
-from .crops import Crops, crops_from_boxes
-from .detectors import Detector, HaarDetector
+from .crops import crops_from_boxes
+from .detectors import Detector, HaarDetector, strongest
 from .face import Face
 from .network import KeypointNet, KeypointNetConfig
 from .pose import estimate_pose
@@ -137,12 +136,5 @@ def landmark_box(points: np.ndarray) -> np.ndarray:
 
 def _without_duplicates(faces: list[Face], overlap: float = 0.45) -> list[Face]:
     """Two detections may lead to the same face: keeps the surer; surest first."""
-    if not faces:
-        return []
-    boxes = torch.from_numpy(np.stack([face.box for face in faces]))
-    corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
-    scores = torch.tensor([face.score for face in faces])
-    return [faces[i] for i in nms(corners, scores, overlap).tolist()]
-
-
-__all__ = ["DETECTORS", "Crops", "FacialKeypoints", "load_network", "make_detector"]
+    boxes = np.array([face.box for face in faces]).reshape(-1, 4)
+    return [faces[index] for index in strongest(boxes, [face.score for face in faces], overlap)]

@@ -1,4 +1,4 @@
-"""Every published figure: `python -m train.evaluate keypoints|captioning …`."""
+"""Every published figure: `python -m train.evaluate keypoints|captioning|app …`."""
 
 import argparse
 import importlib
@@ -7,6 +7,7 @@ import sys
 SUBJECTS = {
     "keypoints": "train.evaluate_keypoints",
     "captioning": "train.evaluate_captioning",
+    "app": "train.evaluate_app",
 }
 
 
