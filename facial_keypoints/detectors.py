@@ -151,7 +151,8 @@ class HaarDetector:
     def _cascade(self, name: str) -> cv2.CascadeClassifier:
         loaded = self._cascades.__dict__
         if name not in loaded:
-            loaded[name] = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")
+            folder = cv2.data.haarcascades  # type: ignore[attr-defined]
+            loaded[name] = cv2.CascadeClassifier(f"{folder}haarcascade_{name}.xml")
             if loaded[name].empty():
                 raise FileNotFoundError(f"OpenCV {cv2.__version__} has no cascade {name!r}")
         return loaded[name]

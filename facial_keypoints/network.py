@@ -9,7 +9,7 @@ CVPR 2020, with one scale for both axes).
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,15 @@ class KeypointNetConfig:
     heatmap_stride: int = 8  # 4 or 8: input pixels a heat-map cell
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)  # RGB, of 0..255
     std: tuple[float, float, float] = (64.0, 64.0, 64.0)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "KeypointNetConfig":
+        """The config that `dataclasses.asdict` and JSON made of one."""
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**fields)
 
 
 class Prediction(NamedTuple):

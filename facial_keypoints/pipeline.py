@@ -95,8 +95,7 @@ def load_network(weights: str | Path | None = None) -> KeypointNet:
         WeightsError: the weights are missing, damaged or of another kind.
     """
     state, metadata = load_model(weights or DEFAULT_WEIGHTS)
-    config = {k: tuple(v) if isinstance(v, list) else v for k, v in metadata["config"].items()}
-    network = KeypointNet(KeypointNetConfig(**config)).eval()
+    network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     return fold_batch_norm(network).to(memory_format=torch.channels_last)
 

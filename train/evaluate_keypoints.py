@@ -18,6 +18,7 @@ import torch
 
 from facial_keypoints.crops import crops_from_points, cut, to_crop
 from facial_keypoints.markup import PART_GROUPS, group_indices
+from facial_keypoints.network import KeypointNet
 from facial_keypoints.pipeline import FacialKeypoints, load_network
 from facial_keypoints.pose import estimate_pose
 from facial_keypoints.predictor import TOLERANCE, Keypoints
@@ -107,7 +108,7 @@ def print_errors(sets: dict[str, LoadedFaces], results: dict[str, Keypoints]) ->
         )
 
 
-def print_steps(sets: dict[str, LoadedFaces], network: torch.nn.Module) -> None:
+def print_steps(sets: dict[str, LoadedFaces], network: KeypointNet) -> None:
     """What the second pass and the mirrored reading are worth."""
     print("\n### One pass, two passes, mirrored (NME, landmark boxes)\n")
     variants = [(1, False), (1, True), (2, False), (2, True)]
@@ -210,8 +211,9 @@ def _yaw(points: np.ndarray, image: np.ndarray) -> float:
 
 def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's."""
-    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (a, b)]
+    matrix = np.asarray(np.corrcoef(ranks[0], ranks[1]))
+    return float(matrix[0, 1])
 
 
 def _milliseconds(call: Callable[[], object], repeats: int = 100) -> float:

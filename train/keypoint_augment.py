@@ -126,8 +126,8 @@ def _blur(view: np.ndarray, rng: Rng) -> np.ndarray:
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1 / length
     turn = cv2.getRotationMatrix2D(((length - 1) / 2,) * 2, rng.uniform(0, 180), 1)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(view, -1, kernel / max(kernel.sum(), 1e-6))
+    turned = cv2.warpAffine(kernel, turn, (length, length))
+    return cv2.filter2D(view, -1, turned / max(turned.sum(), 1e-6))
 
 
 def _low_resolution(view: np.ndarray, rng: Rng) -> np.ndarray:
@@ -145,7 +145,9 @@ def _noise(view: np.ndarray, rng: Rng) -> np.ndarray:
 
 def _compression(view: np.ndarray, rng: Rng) -> np.ndarray:
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))]
-    return cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_COLOR)
+    assert decoded is not None  # it was encoded a line ago
+    return decoded
 
 
 def _occlusion(view: np.ndarray, rng: Rng) -> np.ndarray:

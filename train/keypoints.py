@@ -13,6 +13,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -102,7 +103,7 @@ class RandomViews(Dataset):
     def __getitem__(self, key: tuple[int, int, bool]) -> tuple[np.ndarray, np.ndarray, bool]:
         epoch, number, is_face = key
         rng = np.random.default_rng((self.config.seed, epoch, number, is_face))
-        place = min(np.searchsorted(self.cumulative, rng.random()), len(self.faces) - 1)
+        place = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.faces) - 1)
         image, points = self.faces.images[place], self.faces.points[place]
         if is_face:
             view, labels = random_view(image, points, self.size, rng)
@@ -167,7 +168,7 @@ def train(
     wrapped = process.wrap(model)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(
         groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
