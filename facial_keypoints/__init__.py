@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .face import Face, Pose
     from .filters import apply_filters
     from .pipeline import FacialKeypoints
+    from .track import TrackedFace
+    from .tracking import Tracker
 
 #: Public name -> its module, imported when the name is first asked for: torch takes seconds, and
 #: the page is up before it.
@@ -26,6 +28,8 @@ _HOMES = {
     "FacialKeypoints": "pipeline",
     "HaarDetector": "detectors",
     "Pose": "face",
+    "TrackedFace": "track",
+    "Tracker": "tracking",
     "apply_filters": "filters",
     "draw_faces": "drawing",
 }
@@ -38,6 +42,8 @@ __all__ = [
     "FacialKeypoints",
     "HaarDetector",
     "Pose",
+    "TrackedFace",
+    "Tracker",
     "apply_filters",
     "draw_faces",
 ]

@@ -1,0 +1,184 @@
+"""What a face does, read from its 68 points: eyes, blinks, mouth, smile, brows.
+
+Everything is measured in the face's own frame, level with its eyes and in units of the distance
+between the outer eye corners, so that size and tilt do not matter; that distance is corrected for
+the turn of the head. A nod shortens what is vertical and is not corrected: what depends on it
+most, the brows, is compared with the person's own recent past.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .face import Pose
+from .markup import PARTS, interocular_distance
+
+MAX_CORRECTED_YAW = 60.0  # degrees; beyond it one eye is hidden and its points are guesses
+FAR_EYE_YAW = 20.0  # degrees; beyond it the blink counter trusts the nearer eye alone
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Gauges from 0 to 1. Left and right are the person's own.
+
+    right_eye, left_eye: 0 closed, 1 as open as this person's usually is.
+    blinks: counted since the face was first seen.
+    mouth: 0 lips closed, 1 wide open.
+    smile: 0 none (or mouth corners down), 1 broad.
+    brows: 0 at rest or lower, 1 raised high.
+    """
+
+    right_eye: float
+    left_eye: float
+    blinks: int
+    mouth: float
+    smile: float
+    brows: float
+
+    def to_dict(self) -> dict[str, float]:
+        """The gauges by their names, rounded to three digits; `blinks` is an int."""
+        return {name: round(value, 3) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Ratios of one face at one time, the same at every size and tilt.
+
+    right_eye, left_eye: eye aspect ratio (Soukupová and Čech, "Real-Time Eye Blink Detection
+        using Facial Landmarks", CVWW 2016), about 0.3 open and 0.1 closed.
+    The others are in distances of the outer eye corners. gap: between the inner lips.
+    width: of the mouth. lift: of its corners over the middle of the lips. brows: over the eyes.
+    """
+
+    right_eye: float
+    left_eye: float
+    gap: float
+    width: float
+    lift: float
+    brows: float
+
+
+def measure(points: np.ndarray, pose: Pose | None = None) -> Measures:
+    """Measures one face.
+
+    Args:
+        points: (68, 2) float, pixels.
+        pose: of the head; its yaw corrects what the turn of the head shortens.
+    """
+    level = _levelled(np.asarray(points, np.float64))
+    yaw = 0.0 if pose is None else float(np.clip(pose.yaw, -MAX_CORRECTED_YAW, MAX_CORRECTED_YAW))
+    turn = float(np.cos(np.radians(yaw)))
+    level = level / max(float(interocular_distance(level)) / turn, 1e-6)
+    right, left = (level[list(PARTS[eye])] for eye in ("right_eye", "left_eye"))
+    brows = [
+        eye[:, 1].mean() - level[list(PARTS[brow]), 1].mean()
+        for eye, brow in ((right, "right_brow"), (left, "left_brow"))
+    ]
+    middle = level[[51, 57, 62, 66], 1].mean()
+    return Measures(
+        right_eye=_eye_aspect_ratio(right) * turn,
+        left_eye=_eye_aspect_ratio(left) * turn,
+        gap=float(np.linalg.norm(level[[61, 62, 63]] - level[[67, 66, 65]], axis=1).mean()),
+        width=float(np.linalg.norm(level[54] - level[48])) / turn,
+        lift=float(middle - level[[48, 54], 1].mean()),
+        brows=float(np.mean(brows)),
+    )
+
+
+class ExpressionMeter:
+    """Reads the expression of one face over time; remembers what is usual for the person."""
+
+    #: Eye aspect ratio over its usual open value: closed below, and for counting a blink: shut
+    #: below, open again above.
+    CLOSED, SHUT, OPEN = 0.4, 0.35, 0.6
+    LONGEST_BLINK = 800.0  # ms; eyes shut for longer rest
+    #: Values of `Measures` that stand for 0 and 1.
+    GAP, WIDTH, LIFT = (0.03, 0.40), (0.54, 0.70), (0.0, 0.08)
+    RAISE = 0.08  # `Measures.brows` over the usual value that stands for 1
+
+    def __init__(self) -> None:
+        self._time: float | None = None
+        self._usual: dict[str, float] = {}
+        self._shown = np.zeros(5)
+        self._shut_since: float | None = None
+        self._blinks = 0
+
+    def update(self, points: np.ndarray, time_ms: float, pose: Pose | None = None) -> Expression:
+        """The expression now.
+
+        Args:
+            points: (68, 2) float, pixels; best unfiltered, a blink is faster than most filters.
+            time_ms: of these points.
+            pose: of the head, as for `measure`.
+        """
+        now = measure(points, pose)
+        gap = 0.0 if self._time is None else min(max(time_ms - self._time, 0.0), 1000.0)
+        self._learn(now, gap)
+        eyes = [
+            self._openness(now.right_eye, "right_eye"),
+            self._openness(now.left_eye, "left_eye"),
+        ]
+        self._count_blinks(_seen_eye(eyes, pose), time_ms)
+        smile = (_share(now.width, *self.WIDTH) + _share(now.lift, *self.LIFT)) / 2
+        brows = _share(now.brows - self._usual["brows"], 0.0, self.RAISE)
+        values = np.array([*eyes, _share(now.gap, *self.GAP), smile, brows])
+        # Gauges that tremble cannot be read.
+        weight = 1.0 if self._time is None else 1 - np.exp(-gap / 60)
+        self._shown = self._shown + weight * (values - self._shown)
+        self._time = time_ms
+        right, left, mouth, smile, brows = map(float, self._shown)
+        return Expression(right, left, self._blinks, mouth, smile, brows)
+
+    def _learn(self, now: Measures, gap: float) -> None:
+        """Moves the usual values: of the eyes, that when open; of the brows, that when at rest."""
+        if not self._usual:
+            self._usual = {
+                "right_eye": max(now.right_eye, 0.22),
+                "left_eye": max(now.left_eye, 0.22),
+                "brows": now.brows,
+            }
+        for name, rising, falling in (
+            ("right_eye", 1e3, 3e4),
+            ("left_eye", 1e3, 3e4),
+            ("brows", 3e4, 3e3),
+        ):
+            value = getattr(now, name)
+            pace = rising if value > self._usual[name] else falling  # ms
+            self._usual[name] += (1 - np.exp(-gap / pace)) * (value - self._usual[name])
+        for eye in ("right_eye", "left_eye"):
+            self._usual[eye] = float(np.clip(self._usual[eye], 0.15, 0.45))
+
+    def _openness(self, now: Measures, eye: str) -> float:
+        return _share(getattr(now, eye) / self._usual[eye], self.CLOSED, 1.0)
+
+    def _count_blinks(self, openness: float, time_ms: float) -> None:
+        if self._shut_since is None:
+            if openness < self.SHUT:
+                self._shut_since = time_ms
+        elif openness > self.OPEN:
+            if 0 < time_ms - self._shut_since <= self.LONGEST_BLINK:
+                self._blinks += 1
+            self._shut_since = None
+
+
+def _levelled(points: np.ndarray) -> np.ndarray:
+    """(68, 2): turned so that the line between the eyes' centres is horizontal."""
+    right, left = (points[list(PARTS[eye])].mean(axis=0) for eye in ("right_eye", "left_eye"))
+    cos, sin = (left - right) / max(float(np.linalg.norm(left - right)), 1e-6)
+    return points @ np.array([[cos, -sin], [sin, cos]])
+
+
+def _eye_aspect_ratio(eye: np.ndarray) -> float:
+    heights = np.linalg.norm(eye[[1, 2]] - eye[[5, 4]], axis=1).sum()
+    return float(heights / max(2 * np.linalg.norm(eye[3] - eye[0]), 1e-6))
+
+
+def _seen_eye(eyes: list[float], pose: Pose | None) -> float:
+    """Openness for the blink counter: of both eyes, or of the nearer one of a turned head."""
+    if pose is not None and abs(pose.yaw) > FAR_EYE_YAW:
+        return eyes[0] if pose.yaw > 0 else eyes[1]
+    return sum(eyes) / 2
+
+
+def _share(value: float, low: float, high: float) -> float:
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
