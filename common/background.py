@@ -1,0 +1,36 @@
+"""What takes seconds to load, loaded in a thread while the page is already up."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Background(Generic[T]):
+    """The result of `load`, called once, in a thread of its own.
+
+    load: takes nothing. What it raises is raised by every `get`.
+    """
+
+    def __init__(self, load: Callable[[], T]):
+        self._load = load
+        self._result: Future[T] = Future()
+        self._started = threading.Lock()
+
+    def start(self) -> None:
+        """Begins to load; does nothing from the second call on."""
+        if self._started.acquire(blocking=False):
+            threading.Thread(target=self._run, daemon=True, name="load-model").start()
+
+    def get(self) -> T:
+        """The result; waits for it, and starts where nobody did. May be called by any thread."""
+        self.start()
+        return self._result.result()
+
+    def _run(self) -> None:
+        try:
+            self._result.set_result(self._load())
+        except BaseException as error:  # it belongs to those who call `get`
+            self._result.set_exception(error)

@@ -1,0 +1,37 @@
+"""Loading in the background: once, for everybody, errors included."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from common.background import Background
+
+
+def test_loads_once_for_all_who_wait() -> None:
+    release, calls = threading.Event(), []
+
+    def load() -> str:
+        calls.append(threading.current_thread().name)
+        assert release.wait(10)
+        return "model"
+
+    model = Background(load)
+    assert calls == []
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(model.get) for _ in range(8)]
+        release.set()
+        assert [each.result(10) for each in waiting] == ["model"] * 8
+    model.start()
+    assert calls == ["load-model"]
+
+
+def test_what_loading_raises_is_raised_by_each_get() -> None:
+    def load() -> str:
+        raise FileNotFoundError("no weights")
+
+    model = Background(load)
+    model.start()
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError, match="no weights"):
+            model.get()
