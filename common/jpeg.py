@@ -1,0 +1,16 @@
+"""Writing JPEG files of what was drawn."""
+
+import cv2
+import numpy as np
+
+
+def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
+    """(H, W, 3) uint8 RGB to a JPEG file, with no metadata but the size.
+
+    Raises:
+        ValueError: a side is longer than JPEG's 65535 pixels.
+    """
+    if max(image.shape[:2]) > 65535:
+        raise ValueError("A JPEG holds at most 65535 pixels a side.")
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
