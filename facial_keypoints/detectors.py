@@ -167,8 +167,9 @@ def strongest(boxes: np.ndarray, scores: Sequence[float], overlap: float) -> lis
     """
     if not len(boxes):
         return []
-    lowest = min(scores) - 1.0
-    return list(cv2.dnn.NMSBoxes(boxes.astype(np.float64).tolist(), list(scores), lowest, overlap))
+    # NMSBoxes takes scores over its threshold only, and no threshold below 0.
+    positive = [score - min(scores) + 1.0 for score in scores]
+    return list(cv2.dnn.NMSBoxes(boxes.astype(np.float64).tolist(), positive, 0.0, overlap))
 
 
 def _merge(detections: list[Detection], overlap: float = 0.4) -> list[Detection]:
