@@ -116,10 +116,7 @@ class ExpressionMeter:
         now = measure(points, pose)
         gap = 0.0 if self._time is None else min(max(time_ms - self._time, 0.0), 1000.0)
         self._learn(now, gap)
-        eyes = [
-            self._openness(now.right_eye, "right_eye"),
-            self._openness(now.left_eye, "left_eye"),
-        ]
+        eyes = [self._openness(now, eye) for eye in ("right_eye", "left_eye")]
         self._count_blinks(_seen_eye(eyes, pose), time_ms)
         smile = (_share(now.width, *self.WIDTH) + _share(now.lift, *self.LIFT)) / 2
         brows = _share(now.brows - self._usual["brows"], 0.0, self.RAISE)
