@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -31,12 +31,13 @@ class Record(_File, total=False):
     error: str
 
 
-CSV_COLUMNS = (
-    ["file", "face", "box_x", "box_y", "box_w", "box_h", "score", "yaw", "pitch", "roll"]
+#: Columns of one face, as `face_fields` fills them.
+FACE_COLUMNS = (
+    ["box_x", "box_y", "box_w", "box_h", "score", "yaw", "pitch", "roll"]
     + [f"{axis}{index}" for index in range(NUM_POINTS) for axis in "xy"]
     + [f"c{index}" for index in range(NUM_POINTS)]
-    + ["error"]
 )
+CSV_COLUMNS = ["file", "face", *FACE_COLUMNS, "error"]
 
 
 def record_to_dict(record: Record) -> dict[str, Any]:
@@ -53,7 +54,12 @@ def record_to_dict(record: Record) -> dict[str, Any]:
 
 def to_json(records: Iterable[Record]) -> str:
     """A JSON list with one record a line; pure ASCII, so that any file name survives."""
-    lines = [json.dumps(record_to_dict(record), allow_nan=False) for record in records]
+    return json_text(record_to_dict(record) for record in records)
+
+
+def json_text(entries: Iterable[dict[str, Any]]) -> str:
+    """A JSON list with one entry a line; pure ASCII."""
+    lines = [json.dumps(entry, allow_nan=False) for entry in entries]
     return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
 
 
@@ -63,19 +69,32 @@ def to_csv(records: Iterable[Record]) -> str:
     A photo without faces, or with an error, has one row with the face's fields empty; so are yaw,
     pitch and roll of a face that has no pose. Lines end in LF.
     """
+    return csv_text(CSV_COLUMNS, (row for record in records for row in _csv_rows(record)))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """CSV with a header; fields that a row lacks are empty. Lines end in LF."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    for record in records:
-        faces = record.get("faces") or []
-        for index, face in enumerate(faces):
-            writer.writerow({"file": record["file"], "face": index} | _csv_fields(face))
-        if not faces:
-            writer.writerow({"file": record["file"], "error": record.get("error", "")})
+    writer.writerows(rows)
     return text.getvalue()
 
 
-def _csv_fields(face: Face) -> dict[str, float]:
+def _csv_rows(record: Record) -> Iterator[dict[str, Any]]:
+    faces = record.get("faces") or []
+    for index, face in enumerate(faces):
+        yield {"file": record["file"], "face": index} | face_fields(face)
+    if not faces:
+        yield {"file": record["file"], "error": record.get("error", "")}
+
+
+def face_fields(face: Face) -> dict[str, float]:
+    """One face's values by `FACE_COLUMNS`; those of a pose it does not have are missing.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
     values = _checked(face).to_dict()
     fields = dict(zip(("box_x", "box_y", "box_w", "box_h"), values["box"], strict=True))
     fields |= {"score": values["score"]} | (values["pose"] or {})
