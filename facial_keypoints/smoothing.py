@@ -25,9 +25,10 @@ class OneEuroFilter:
     #: Cut-off in Hz of a still face at the least and at full strength; geometric in between.
     WEAKEST, STRONGEST = 12.0, 0.5
     #: Hz by which the cut-off rises for each face size a second.
-    BETA = 12.0
-    #: Hz, cut-off of the velocity.
-    VELOCITY_CUTOFF = 1.5
+    BETA = 16.0
+    #: The same two for the velocity, whose cut-off the paper leaves constant: it is what carries
+    #: the points on, so it has to be still in a still face and to follow a turn of a fast one.
+    VELOCITY_CUTOFF, VELOCITY_BETA = 1.0, 8.0
 
     def __init__(self, strength: float = 0.5):
         self.strength = strength
@@ -56,13 +57,14 @@ class OneEuroFilter:
             self.reset()
             self._smooth = points
         else:
-            seconds = gap / 1000
+            seconds, size = gap / 1000, face_size(points)
             # From the unfiltered points: the filtered ones lag, which would read as speed.
             speed = (points - self._raw) / gap
-            self.velocity = (
-                self.velocity + _weight(self.VELOCITY_CUTOFF, seconds) * (speed - self.velocity)
-            ).astype(np.float32)
-            rate = 1000 * np.linalg.norm(self.velocity, axis=1, keepdims=True) / face_size(points)
+            pace = max(_length(speed.mean(axis=0)), _length(self.velocity.mean(axis=0)))
+            cutoff = self.VELOCITY_CUTOFF + self.VELOCITY_BETA * 1000 * pace / size
+            change = _weight(cutoff, seconds) * (speed - self.velocity)
+            self.velocity = (self.velocity + change).astype(np.float32)
+            rate = 1000 * _length(self.velocity)[:, None] / size
             weight = _weight(self._still_cutoff() + self.BETA * rate, seconds)
             self._smooth = self._smooth + weight * (points - self._smooth)
         self._raw, self._time = points, time_ms
@@ -90,6 +92,10 @@ def face_size(points: np.ndarray) -> float:
     """Twice the root mean square distance of the (68, 2) points from their centre, in pixels: a
     bit less than the width of the face, and steadier than any one distance as the head turns."""
     return max(2 * float(np.sqrt(np.sum(np.var(points, axis=0)))), 1e-3)
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors, axis=-1)
 
 
 def _weight(cutoff: float | np.ndarray, seconds: float) -> np.ndarray:
