@@ -1,0 +1,103 @@
+"""The look of the page that Gradio's theme system can express; the rest is assets/page.css."""
+
+import gradio as gr
+from gradio.themes.utils.colors import Color
+from gradio.themes.utils.fonts import LocalFont
+
+#: From paper to ink, a little warm on the light side, a little green on the dark.
+_STONE = Color(
+    c50="#faf8f3",
+    c100="#f3f0e8",
+    c200="#e4dfd3",
+    c300="#cfc9ba",
+    c400="#9aa19c",
+    c500="#6d7976",
+    c600="#4d5a58",
+    c700="#33403f",
+    c800="#223030",
+    c900="#182323",
+    c950="#101819",
+)
+_TEAL = Color(
+    c50="#eef7f4",
+    c100="#d5ebe4",
+    c200="#aed9cd",
+    c300="#7fc4b3",
+    c400="#55b39d",
+    c500="#1f8a75",
+    c600="#0d6e5d",
+    c700="#0b5a4d",
+    c800="#0c473e",
+    c900="#0c3a33",
+    c950="#06221e",
+)
+
+
+def build_theme() -> gr.themes.Base:
+    """Paper and ink with one teal accent, light and dark; no font comes from the network."""
+    theme = gr.themes.Base(
+        primary_hue=_TEAL,
+        secondary_hue=_TEAL,
+        neutral_hue=_STONE,
+        radius_size=gr.themes.sizes.radius_md,
+        # Gradio's files of weight 600 lack most letters.
+        font=[LocalFont("IBM Plex Sans", (400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
+        font_mono=[LocalFont("IBM Plex Mono", (400, 700)), "ui-monospace", "monospace"],
+    )
+    return theme.set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color="#1b2a2b",
+        body_text_color_dark="#e9eeea",
+        body_text_color_subdued="#55625f",
+        body_text_color_subdued_dark="#a3b0ab",
+        background_fill_primary="#fffdf9",
+        background_fill_primary_dark="*neutral_900",
+        background_fill_secondary="*neutral_100",
+        background_fill_secondary_dark="*neutral_800",
+        border_color_primary="*neutral_200",
+        border_color_primary_dark="*neutral_700",
+        color_accent="*primary_600",
+        color_accent_soft="*primary_50",
+        color_accent_soft_dark="*primary_900",
+        block_background_fill="#fffdf9",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_shadow="none",
+        block_label_text_color="#55625f",
+        block_label_text_color_dark="#a3b0ab",
+        block_title_text_color="#55625f",
+        block_title_text_color_dark="#a3b0ab",
+        block_title_text_weight="400",
+        block_title_text_size="*text_sm",
+        checkbox_label_shadow="none",
+        checkbox_label_background_fill="transparent",
+        checkbox_label_background_fill_dark="transparent",
+        checkbox_label_background_fill_selected="*primary_50",
+        checkbox_label_background_fill_selected_dark="*primary_900",
+        checkbox_label_border_color_selected="*primary_600",
+        checkbox_label_border_color_selected_dark="*primary_400",
+        checkbox_background_color_selected="*primary_600",
+        checkbox_background_color_selected_dark="*primary_500",
+        checkbox_border_color_selected="*primary_600",
+        checkbox_border_color_selected_dark="*primary_400",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_400",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_400",
+        button_primary_background_fill_hover_dark="*primary_300",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="*primary_950",
+        button_secondary_background_fill="#fffdf9",
+        button_secondary_background_fill_hover="*primary_50",
+        button_secondary_background_fill_dark="*neutral_900",
+        button_secondary_background_fill_hover_dark="*neutral_800",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_700",
+        button_border_width="1px",
+        link_text_color="*primary_600",
+        link_text_color_hover="*primary_700",
+        link_text_color_dark="*primary_400",
+        link_text_color_hover_dark="*primary_300",
+    )
