@@ -1,0 +1,21 @@
+"""Fixtures that several test files share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.running_app import running_app
+
+
+@pytest.fixture(scope="session")
+def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the real page, in a process of its own for the whole test run."""
+    with running_app(tmp_path_factory.mktemp("app")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """The folder of the example photos."""
+    return Path(__file__).resolve().parent.parent / "assets" / "examples"

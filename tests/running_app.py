@@ -1,0 +1,63 @@
+"""Starts the page as a user would, for tests and screenshots."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Debian's browser; Playwright's own is not downloaded. None where there is none.
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+CHROMIUM_ARGUMENTS += ["--disable-component-update", "--disable-sync", "--no-first-run"]
+START_LIMIT = 180  # seconds; a few where nothing else runs
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start_app(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """`python app.py` from another folder, its output in `folder`/log and uploads beside it."""
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    with open(folder / "log", "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py"), *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@contextmanager
+def running_app(folder: Path) -> Iterator[str]:
+    """The address of a page that runs until the end of the `with`."""
+    app = start_app(folder, "--port", str(free_port()))
+    try:
+        yield _printed_address(app, folder / "log")
+    finally:
+        app.terminate()
+        try:
+            app.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            app.kill()
+
+
+def _printed_address(app: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_LIMIT
+    while time.monotonic() < deadline and app.poll() is None:
+        for line in log.read_text().splitlines():
+            if line.startswith("Open http"):
+                return line.split()[1]
+        time.sleep(0.1)
+    raise RuntimeError(f"the page did not start:\n{log.read_text()}")
