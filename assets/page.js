@@ -1,0 +1,84 @@
+// What the page does beyond Gradio: saving files that never lie on the server, photo formats that
+// a browser does not know, dropping and pasting a photo anywhere.
+(() => {
+  // Windows and Linux browsers give these files no type, and Gradio refuses what is no "image/*".
+  const TYPES = {
+    heic: "image/heic", heif: "image/heif", hif: "image/heif", avif: "image/avif",
+    tif: "image/tiff", tiff: "image/tiff", jfif: "image/jpeg", jpe: "image/jpeg",
+  };
+  const PICKER = "image/*," + Object.keys(TYPES).map((ending) => "." + ending).join(",");
+
+  window.saveFile = async (file) => {
+    const link = document.createElement("a");
+    const blob = await (await fetch(file.url)).blob();
+    link.href = URL.createObjectURL(blob);
+    link.download = file.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
+
+  const typed = (file) => {
+    const type = TYPES[file.name.split(".").pop().toLowerCase()];
+    return type && !file.type.startsWith("image/") ? new File([file], file.name, {type}) : file;
+  };
+
+  const visibleInput = () =>
+    [...document.querySelectorAll(".photo-input")].find((box) => box.offsetParent)
+      ?.querySelector("input[type=file]");
+
+  // Hands a photo to Gradio's own upload of the tab in view. Its old photo goes first.
+  const handOver = async (file) => {
+    const box = [...document.querySelectorAll(".photo-input")].find((box) => box.offsetParent);
+    box?.querySelector("button[aria-label='Remove Image']")?.click();
+    for (let i = 0; i < 40 && !visibleInput(); i++) await new Promise((r) => setTimeout(r, 25));
+    const input = visibleInput();
+    if (!input) return;
+    const files = new DataTransfer();
+    files.items.add(typed(file));
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", {bubbles: true}));
+  };
+
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (!input.matches?.(".photo-input input[type=file]") || !input.files.length) return;
+    const fixed = typed(input.files[0]);
+    if (fixed === input.files[0]) return;
+    event.stopImmediatePropagation();
+    handOver(fixed);
+  }, true);
+
+  document.addEventListener("click", (event) => {
+    event.target.closest?.(".photo-input")?.querySelector("input[type=file]")
+      ?.setAttribute("accept", PICKER);
+  }, true);
+
+  const holdsFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (holdsFile(event)) event.preventDefault();
+  });
+  document.addEventListener("drop", (event) => {
+    const file = event.dataTransfer?.files[0];
+    if (!file) return;
+    const known = event.target.closest?.(".photo-input") && typed(file) === file;
+    if (known) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    handOver(file);
+  }, true);
+
+  document.addEventListener("paste", (event) => {
+    if (event.target.closest?.("input, textarea")) return;
+    const file = [...(event.clipboardData?.files ?? [])].find((f) => f.type.startsWith("image/"));
+    if (file) handOver(file);
+  });
+
+  // A photo that the browser cannot show (HEIC, TIFF, a damaged one) says so in its own place.
+  const mark = (event, broken) => {
+    if (event.target.matches?.(".photo-input img")) {
+      event.target.closest(".photo-input").classList.toggle("no-preview", broken);
+    }
+  };
+  document.addEventListener("error", (event) => mark(event, true), true);
+  document.addEventListener("load", (event) => mark(event, false), true);
+})();
