@@ -1,0 +1,49 @@
+# make run    the web page on http://127.0.0.1:7860 (ARGS="--port 8000" and so on)
+# make test   every test (ARGS="tests/test_app.py" for some)
+# make lint   what CI checks besides: ruff and mypy
+# make format ruff's formatting
+#
+# Each makes the virtual environment .venv and installs into it what it needs, once.
+
+# The first Python from 3.11 on; `make PYTHON=/usr/bin/python3.13 run` for another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$python; break; }; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -r
+
+.PHONY: run test lint format
+.DELETE_ON_ERROR:
+
+run: .venv/installed
+	@$(BIN)/python app.py $(ARGS)
+
+test: .venv/installed-dev
+	@$(BIN)/python -m pytest -rs $(ARGS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/installed: requirements.txt | $(BIN)/python
+	@echo "Installing requirements.txt into .venv: a few minutes, once."
+	@$(INSTALL) requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
+	@echo "Installing requirements-dev.txt into .venv: a few minutes, once."
+	@$(INSTALL) requirements-dev.txt
+	@touch $@ .venv/installed
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11 or newer is needed and none was found; install it, or say where it is:" ; \
+		echo "    make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" ; exit 1 ; fi
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+		f"Python 3.11 or newer is needed; $(PYTHON) is {v.major}.{v.minor}")'
+	@$(PYTHON) -m venv .venv
