@@ -10,7 +10,7 @@ from .face import Face
 from .pipeline import landmark_box
 from .pose import estimate_pose
 from .predictor import Keypoints
-from .smoothing import OneEuroFilter, face_size
+from .smoothing import MAX_CARRY, OneEuroFilter, face_size
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,14 @@ class Track:
         self.face = replace(self.face, score=0.0)
         self.surprise = np.inf
 
-    def place(self, time_ms: float) -> np.ndarray:
-        """(68, 2) float32: where the points should be by then."""
-        return self._filter.at(time_ms)
+    @property
+    def hidden(self) -> bool:
+        """Whether the face was out of sight in the last frame."""
+        return self.surprise == np.inf
+
+    def place(self, time_ms: float, longest: float = MAX_CARRY) -> np.ndarray:
+        """(68, 2) float32: where the points should be by then; they move on for `longest` ms."""
+        return self._filter.at(time_ms, longest)
 
     def restart(self, time_ms: float) -> None:
         """The motion so far says nothing about what comes; the face counts as seen now."""
@@ -119,7 +124,5 @@ class Track:
 
     def result(self) -> TrackedFace:
         """The face as it is shown now."""
-        velocity = self._filter.velocity
-        if self.surprise == np.inf:
-            velocity = np.zeros_like(velocity)
+        velocity = self._filter.velocity * np.float32(not self.hidden)
         return TrackedFace(self.id, self.face, velocity, self._expression)

@@ -20,8 +20,11 @@ __all__ = ["Pace", "TrackedFace", "Tracker", "overlap"]
 
 #: Intersection over union of landmark boxes from which two tracks follow the same face.
 SAME_FACE = 0.55
-#: The same from which a detection belongs to a track, or a found face to one lost before.
+#: The same from which a detection belongs to a face in sight.
 COVERED = 0.25
+#: The same from which a face that is found belongs to one that was lost.
+FOUND_AGAIN = 0.1
+LONGEST_CARRY = 1000.0  # ms that a missing face is taken to go on as it went
 SMALLEST = 12.0  # pixels, `face_size` under which nothing can be told from the points
 
 
@@ -45,6 +48,8 @@ class Tracker:
             tracked.id, tracked.face.points
 
     smoothing: 0..1, strength of the points' filter; may be set at any time.
+    live: somebody waits for each answer, so nothing slow is done while a face is in sight; if
+        not, the thorough looks go on and find small faces beside large ones.
     """
 
     def __init__(
@@ -53,8 +58,10 @@ class Tracker:
         max_faces: int = 6,
         smoothing: float = 0.5,
         pace: Pace | None = None,
+        live: bool = True,
     ):
         network = pipeline.predictor.network
+        self.live = live
         self.max_faces, self.smoothing, self.pace = max_faces, smoothing, pace or Pace()
         self.min_score = pipeline.min_score
         self._follower = KeypointPredictor(network, passes=1, mirror=False)
@@ -108,7 +115,7 @@ class Tracker:
         self._size = size
 
     def _restart_clock(self, time_ms: float) -> None:
-        self._looked = self._looked_well = -np.inf
+        self._looked = self._looked_well = time_ms
         self._lost = []
         for track in self._tracks:
             track.restart(time_ms)
@@ -144,34 +151,32 @@ class Tracker:
 
     def _look(self, image: np.ndarray) -> None:
         """Lets a detector look, if it is time to, and starts tracks on what it finds."""
-        room = self.max_faces - len(self._tracks)
-        pause = self.pace.new_faces if self._tracks and not self._lost else self.pace.lost
-        if room <= 0 or self._time - self._looked < pause:
+        settled = bool(self._tracks) and not self._missing()
+        pause = self.pace.new_faces if settled else self.pace.lost
+        if self._in_sight() >= self.max_faces or self._time - self._looked < pause:
             return
         self._looked = self._time
-        found = self._start(image, self._quick(image), room)
+        self._start(image, self._quick(image))
         thorough_due = self._time - self._looked_well >= self.pace.thorough
-        if not found and not self._tracks and thorough_due:
+        if thorough_due and not (self.live and self._tracks):
             self._looked_well = self._time
-            self._start(image, self._thorough(image), room)
+            self._start(image, self._thorough(image))
 
-    def _start(self, image: np.ndarray, detections: list[Detection], room: int) -> int:
-        """Starts tracks on those detections that are faces not yet followed; says how many."""
+    def _start(self, image: np.ndarray, detections: list[Detection]) -> None:
+        """Starts tracks on those detections that are faces not yet followed."""
+        room = self.max_faces - self._in_sight()
         boxes = [d.box for d in detections if not self._covered(d.box, COVERED)]
         boxes = sorted(boxes, key=lambda box: -box[2] * box[3])[: 2 * room]
         if not boxes:
-            return 0
+            return
         crops = crops_from_boxes(np.array(boxes))
         found = sightings(self._starter([image] * len(boxes), crops), self._time)
-        started = 0
         for seen in sorted(found, key=lambda seen: -seen.score):
             box = landmark_box(seen.points)
-            if started < room and self._is_face(seen, image) and not self._covered(box, SAME_FACE):
-                track = self._remembered(box) or self._new_track()
+            fits = self._in_sight() < self.max_faces and not self._covered(box, SAME_FACE)
+            if fits and self._is_face(seen, image):
+                track = self._found_again(box) or self._new_track()
                 track.move(seen, image, self.smoothing)
-                self._tracks.append(track)
-                started += 1
-        return started
 
     def _is_face(self, seen: Sighting, image: np.ndarray) -> bool:
         """Whether the CNN says so, and the points have a size and their middle in the picture."""
@@ -179,24 +184,36 @@ class Tracker:
         inside = 0 <= x < image.shape[1] and 0 <= y < image.shape[0]
         return bool(seen.score >= self.min_score and inside and seen.size >= SMALLEST)
 
-    def _covered(self, box: np.ndarray, share: float) -> bool:
-        return any(overlap(box, track.face.box) > share for track in self._tracks)
+    def _in_sight(self) -> int:
+        return sum(not track.hidden for track in self._tracks)
 
-    def _remembered(self, box: np.ndarray) -> Track | None:
-        """The track lost before that goes on here: where it was last, or would be by now."""
-        shares = [
-            max(overlap(box, track.face.box), overlap(box, landmark_box(track.place(self._time))))
-            for track in self._lost
-        ]
-        if not shares or max(shares) <= COVERED:
-            return None
-        track = self._lost.pop(int(np.argmax(shares)))
-        track.restart(self._time)
+    def _missing(self) -> list[Track]:
+        """Faces that may turn up again: in their grace, or lost not long ago."""
+        return [track for track in self._tracks if track.hidden] + self._lost
+
+    def _covered(self, box: np.ndarray, share: float) -> bool:
+        """Whether a face in sight overlaps the box by more than this."""
+        return any(overlap(box, t.face.box) > share for t in self._tracks if not t.hidden)
+
+    def _found_again(self, box: np.ndarray) -> Track | None:
+        """The missing face that goes on in the box: where it was last, or would be by now."""
+        best, track = FOUND_AGAIN, None
+        for missing in self._missing():
+            carried = landmark_box(missing.place(self._time, LONGEST_CARRY))
+            share = max(overlap(box, missing.face.box), overlap(box, carried))
+            if share > best:
+                best, track = share, missing
+        if track is not None:
+            if track in self._lost:
+                self._lost.remove(track)
+                self._tracks.append(track)
+            track.restart(self._time)
         return track
 
     def _new_track(self) -> Track:
         track = Track(self._next_id)
         self._next_id += 1
+        self._tracks.append(track)
         return track
 
 
