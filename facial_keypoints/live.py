@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from .tracking import TrackedFace
+    from .track import TrackedFace
 
 _log = logging.getLogger(__name__)
 

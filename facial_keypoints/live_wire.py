@@ -11,7 +11,7 @@ from .filters import FILTERS, filter_matrix
 from .live import Frame, LiveAnswer, LiveError
 
 if TYPE_CHECKING:
-    from .tracking import TrackedFace
+    from .track import TrackedFace
 
 #: Milliseconds over which a filter's motion is measured; about what it is carried on for.
 _MOTION_STEP = 50.0
@@ -100,7 +100,6 @@ def _text(message: dict[str, Any], name: str) -> str:
 
 def _number(message: dict[str, Any], name: str, low: float, high: float) -> float:
     value = message.get(name)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # which no nan is
-        raise LiveError("frame", f"Expected {name!r} as a number from {low:g} to {high:g}.")
-    return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+        return float(value)  # a nan is in no range
+    raise LiveError("frame", f"Expected {name!r} as a number from {low:g} to {high:g}.")

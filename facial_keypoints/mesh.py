@@ -16,7 +16,7 @@ def _triangles() -> np.ndarray:
     low, high = flat.min(axis=0) - 1, flat.max(axis=0) + 1
     diagram = cv2.Subdiv2D((*low, *(high - low)))
     diagram.insert(flat.astype(np.float32).tolist())
-    corners = diagram.getTriangleList().reshape(-1, 3, 2)
+    corners = np.reshape(diagram.getTriangleList(), (-1, 3, 2))
     distance = np.linalg.norm(corners[:, :, None] - flat, axis=3)
     inside = (distance.min(axis=2) < 1e-3).all(axis=1)  # not at the diagram's own outer corners
     return distance[inside].argmin(axis=2)

@@ -21,7 +21,7 @@ from facial_keypoints.live import (
     decode_frame,
 )
 from facial_keypoints.live_wire import answer_to_dict, error_to_dict, filter_motion, parse_frame
-from facial_keypoints.tracking import TrackedFace
+from facial_keypoints.track import TrackedFace
 from tests.synthetic_faces import make_face
 
 JPEG = encode_jpeg(np.full((48, 64, 3), 90, np.uint8))

@@ -1,0 +1,142 @@
+// Frames to the server, answers back: the newest frame only, a few on their way at most.
+
+const MAX_IN_FLIGHT = 3;
+const ANSWER_LIMIT = 8000; // ms; what takes longer counts as lost
+const RETRY_PAUSES = [1000, 2000, 4000, 8000]; // ms; then the last of them again and again
+const RATE_WINDOW = 2000; // ms over which the rate of answers is counted
+
+const LINK_TROUBLE = {
+  lost: {
+    title: "Connection lost",
+    text: "The camera's picture goes on; the points come back when the connection does.",
+  },
+  full: {title: "All places are taken"},
+  failed: {title: "Something failed on the server"},
+};
+
+const within = (promise, limit) =>
+  Promise.race([promise, new Promise((resolve) => setTimeout(resolve, limit))]);
+
+// server: Gradio's server functions; they answer undefined where the connection fails.
+// onAnswer(answer, time): faces of the frame taken at `time`.
+// onTrouble(trouble or null): {title, text} to show; null when things are well again.
+class Link {
+  constructor(server, onAnswer, onTrouble) {
+    Object.assign(this, {server, onAnswer, onTrouble});
+    this.key = null;
+    this.running = false;
+  }
+
+  start() {
+    this.running = true;
+    this.failures = 0;
+    this.inFlight = 0;
+    this.allowed = 1;
+    this.interval = 33; // ms between frames of the camera, smoothed
+    this.lastOffer = 0;
+    this.newest = -1;
+    this.answered = []; // when answers came, for the rate
+    this.roundTrip = this.serverTime = this.dropped = 0;
+    this.open();
+  }
+
+  stop() {
+    this.running = false;
+    clearTimeout(this.retry);
+    this.leave();
+  }
+
+  // Gives the place on the server back, so that nobody waits for it to be noticed.
+  leave() {
+    if (this.key) this.server.close(this.key);
+    this.key = null;
+  }
+
+  async open() {
+    clearTimeout(this.retry);
+    this.opening = true;
+    const answer = await this.server.open({});
+    this.opening = false;
+    const left = !this.running;
+    if (left && answer?.session) this.server.close(answer.session);
+    if (left) return;
+    if (answer?.session) {
+      this.key = answer.session;
+      this.failures = this.inFlight = 0;
+      this.newest = -1;
+      this.onTrouble(null);
+    } else {
+      this.fail(answer?.error);
+    }
+  }
+
+  // Says what is wrong and tries again after a while.
+  fail(error) {
+    this.leave();
+    const kind = error ? (error.code === "full" ? "full" : "failed") : "lost";
+    const trouble = LINK_TROUBLE[kind];
+    const pause = RETRY_PAUSES[Math.min(this.failures++, RETRY_PAUSES.length - 1)];
+    this.onTrouble({title: trouble.title, text: error?.message ?? trouble.text});
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.open(), kind === "full" ? 10 * pause : pause);
+  }
+
+  // Whether the frame on show may be sent; to be asked once for each frame.
+  ready() {
+    const now = performance.now();
+    this.interval += 0.1 * (Math.min(now - this.lastOffer, 200) - this.interval);
+    this.lastOffer = now;
+    return this.key !== null && this.inFlight < this.allowed;
+  }
+
+  async send(image, time, settings) {
+    const key = this.key;
+    const sent = performance.now();
+    this.inFlight++;
+    const message = {session: key, image, time, ...settings};
+    const answer = await within(this.server.track(message), ANSWER_LIMIT);
+    if (key !== this.key) return; // of a stream that has ended meanwhile
+    this.inFlight--;
+    if (!answer) this.fail();
+    else if (answer.error) this.refused(answer.error);
+    else this.take(answer, time, performance.now() - sent);
+  }
+
+  refused(error) {
+    if (error.code === "expired") {
+      this.key = null;
+      this.open();
+    } else if (++this.failures >= 5) { // one bad frame is no trouble; the next one may be good
+      this.fail(error);
+    }
+  }
+
+  take(answer, time, roundTrip) {
+    this.failures = 0;
+    this.dropped = answer.dropped;
+    if (answer.faces === null) return;
+    this.pace(answer, roundTrip);
+    if (time <= this.newest) return;
+    this.newest = time;
+    this.answered.push(performance.now());
+    this.onAnswer(answer, time);
+  }
+
+  // On a long way several frames travel at once, as many as the camera takes on a round trip;
+  // but not where they would only wait at the server.
+  pace(answer, roundTrip) {
+    this.roundTrip += 0.1 * (roundTrip - this.roundTrip);
+    this.serverTime += 0.1 * (answer.server - this.serverTime);
+    const congested = answer.wait > 10 + 2 * answer.server;
+    const wanted = Math.round(this.roundTrip / this.interval);
+    this.allowed = congested ? 1 : Math.min(Math.max(wanted, 1), MAX_IN_FLIGHT);
+  }
+
+  // Answers a second, lately.
+  rate() {
+    const now = performance.now();
+    this.answered = this.answered.filter((when) => now - when < RATE_WINDOW);
+    const span = this.answered.length ? now - this.answered[0] : 0;
+    return span > 200 ? (1000 * (this.answered.length - 1)) / span : 0;
+  }
+}
