@@ -1,4 +1,4 @@
-"""`python -m facial_keypoints PATH...`: the faces of photos as JSON, CSV or 300-W .pts files."""
+"""`python -m facial_keypoints PATH...`: the faces of photos and clips as JSON, CSV or .pts."""
 
 import argparse
 import os
@@ -25,10 +25,12 @@ from common.files import replacing
 from common.photos import PHOTO_SUFFIXES, read_photo
 from common.weights import WeightsError
 
+from .clip_command import check_clip_usage, is_clip, run_clips
 from .drawing import draw_faces
 from .export import Record, record_to_dict, to_csv, to_json, to_pts
 from .face import Face
 from .pipeline import DETECTORS, FacialKeypoints
+from .video_files import LIMITS
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
 
@@ -50,11 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = ", ".join(sorted(PHOTO_SUFFIXES))
         parser.error(f"no photos in {', '.join(map(str, options.paths))}; looked for {names}")
     stems = mirrored_names(photos, options.paths)
-    _check_usage(parser, options, stems)
+    clips = any(map(is_clip, photos))
+    check = check_clip_usage if clips else _check_usage
+    check(parser, options, stems)
     try:
         find_faces = FacialKeypoints.load(detector=options.detector)
     except WeightsError as error:
         parser.exit(FAILED, f"{parser.prog}: {error}\n")
+    if clips:
+        return run_clips(find_faces, options, stems)
 
     def handle(batch: list[Photo]) -> list[Record]:
         return [_record(photo, find_faces(photo.image), stems, options) for photo in batch]
@@ -72,9 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m facial_keypoints",
-        description="Find the faces in photos, and 68 keypoints, their confidence and the head "
-        "pose of each. Progress and errors go to standard error; the exit code is 1 if any photo "
-        "could not be read.",
+        description="Find the faces in photos or clips, and 68 keypoints, their confidence and "
+        "the head pose of each. Progress and errors go to standard error; the exit code is 1 if "
+        f"anything could not be read. Clips are given by their names ({LIMITS}).",
     )
     add_photo_arguments(parser, ["json", "csv", "pts"])
     parser.add_argument(
@@ -84,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         "--overlay",
         type=Path,
         metavar="DIR",
-        help="also draw the faces: a JPEG for each photo, in folders as the photos'",
+        help="also draw the faces: a JPEG for each photo, in folders as the photos'; an MP4 for "
+        "each clip",
     )
     parser.epilog = (
         "With --format pts, --output is a folder that gets NAME_0.pts, NAME_1.pts … for the faces "
