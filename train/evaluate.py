@@ -1,4 +1,4 @@
-"""Every published figure: `python -m train.evaluate keypoints|captioning|app …`."""
+"""Every published figure: `python -m train.evaluate keypoints|captioning|app|live …`."""
 
 import argparse
 import importlib
@@ -8,6 +8,7 @@ SUBJECTS = {
     "keypoints": "train.evaluate_keypoints",
     "captioning": "train.evaluate_captioning",
     "app": "train.evaluate_app",
+    "live": "train.evaluate_live",
 }
 
 
