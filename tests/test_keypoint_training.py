@@ -1,6 +1,5 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +8,13 @@ import cv2
 import pytest
 import torch
 
+from facial_keypoints.network import KeypointNetConfig
 from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
+from tests.running_app import free_port
 from train.keypoint_data import load_faces, read_faces
 from train.keypoint_metrics import point_errors, predict_from_boxes
-from train.keypoints import main
+from train.keypoints import export, main
 from train.training import load_checkpoint
 
 TINY = ["--widths", "16", "32", "32", "32", "--depths", "1", "1", "1", "1"]
@@ -78,15 +79,6 @@ def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
     assert load_network(tmp_path / "both").config.widths == (16, 32, 32, 32)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
-    from facial_keypoints.network import KeypointNetConfig
-    from train.keypoints import TrainConfig, export
-
     with pytest.raises(FileNotFoundError, match="train first"):
-        export(tmp_path, tmp_path / "weights", TrainConfig(), KeypointNetConfig())
+        export(tmp_path, tmp_path / "weights", KeypointNetConfig())

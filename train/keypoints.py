@@ -160,11 +160,20 @@ def train(
     run: Path,
     process: Process,
     stop_after: float = math.inf,
+    start_from: Path | None = None,
 ) -> dict[str, float]:
-    """Trains until the last epoch (or for `stop_after` seconds); returns the best validation."""
+    """Trains until the last epoch (or for `stop_after` seconds); returns the best validation.
+
+    start_from: the checkpoints of another run, whose best weights are the start of this one.
+    """
     started = time.monotonic()
     torch.manual_seed(config.seed)
     model = KeypointNet(network_config).to(memory_format=torch.channels_last)
+    history = [dataclasses.asdict(config)]
+    if start_from:
+        start = best_checkpoint(start_from)
+        model.load_state_dict(start["model"])
+        history = start["history"] + history
     wrapped = process.wrap(model)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
@@ -238,7 +247,7 @@ def train(
             )
             if scores["nme"] < best["nme"]:
                 best = {**scores, "epoch": float(epoch + 1)}
-                save_checkpoint(run / "best.pt", model=average.state, best=best)
+                save_checkpoint(run / "best.pt", model=average.state, best=best, history=history)
             save_checkpoint(
                 run / "last.pt",
                 model=model.state_dict(),
@@ -263,17 +272,29 @@ def _single_threaded(worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def export(
-    run: Path, weights: Path, config: TrainConfig, network_config: KeypointNetConfig
-) -> None:
-    """Writes the best checkpoint as `weights`.safetensors (fp16) and `weights`.json."""
+def best_checkpoint(run: Path) -> dict[str, Any]:
+    """The checkpoint of the run that validation chose.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
     state = load_checkpoint(run / "best.pt", torch.device("cpu"))
     if state is None:
         raise FileNotFoundError(f"{run} holds no best.pt: train first")
+    return state
+
+
+def export(run: Path, weights: Path, network_config: KeypointNetConfig) -> None:
+    """Writes the best checkpoint as `weights`.safetensors (fp16) and `weights`.json.
+
+    Raises:
+        FileNotFoundError: the run has no checkpoint yet.
+    """
+    state = best_checkpoint(run)
     metadata = {
         "model": "KeypointNet",
         "config": dataclasses.asdict(network_config),
-        "training": {**dataclasses.asdict(config), "validation": state["best"]},
+        "training": {"runs": state["history"], "validation": state["best"]},
     }
     save_model(weights, state["model"], metadata, half=True)
 
@@ -294,6 +315,7 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--checkpoints", type=Path, default=Path("runs/keypoints"), help="checkpoints and logs"
     )
+    fit.add_argument("--start-from", type=Path, help="checkpoints of a run to start from")
     fit.add_argument("--weights", type=Path, help="write NAME.safetensors and NAME.json at the end")
     fit.add_argument("--minutes", type=float, default=math.inf, help="stop early; resumes later")
     add_config_arguments(fit, TrainConfig())
@@ -323,11 +345,18 @@ def main(arguments: list[str] | None = None) -> None:
     stop_after = options.minutes * 60
     with process_group() as process:
         best = train(
-            config, network_config, split, non_faces, options.checkpoints, process, stop_after
+            config,
+            network_config,
+            split,
+            non_faces,
+            options.checkpoints,
+            process,
+            stop_after,
+            options.start_from,
         )
         print("best: " + json.dumps(best))
         if options.weights and process.is_main:
-            export(options.checkpoints, options.weights, config, network_config)
+            export(options.checkpoints, options.weights, network_config)
 
 
 if __name__ == "__main__":
