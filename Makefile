@@ -45,5 +45,5 @@ $(BIN)/python:
 		echo "Python 3.11 or newer is needed and none was found; install it, or say where it is:" ; \
 		echo "    make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" ; exit 1 ; fi
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
-		f"Python 3.11 or newer is needed; $(PYTHON) is {v.major}.{v.minor}")'
+		"Python 3.11 or newer is needed; $(PYTHON) is %d.%d" % v[:2])'
 	@$(PYTHON) -m venv .venv
