@@ -91,7 +91,8 @@ class Track:
         self.surprise = 0.0 if new else float(np.linalg.norm(ahead)) / seen.size
         self._filter.strength = smoothing
         points = self._filter(seen.points, seen.time_ms)
-        pose = estimate_pose(points, (image.shape[1], image.shape[0]))
+        before = None if new else self.face.pose
+        pose = estimate_pose(points, (image.shape[1], image.shape[0]), before)
         self.face = Face(landmark_box(points), seen.score, points, seen.confidence, pose)
         # A blink is over before a filtered eyelid has followed it.
         self._expression = self._meter.update(seen.points, seen.time_ms, pose)

@@ -6,6 +6,7 @@ the points on; the CNN's face score says when there is no face there any more.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,14 @@ from .pipeline import FacialKeypoints, landmark_box
 from .predictor import KeypointPredictor
 from .track import Sighting, Track, TrackedFace, sightings
 
-__all__ = ["Pace", "TrackedFace", "Tracker", "overlap"]
+__all__ = ["Pace", "TrackedFace", "Tracker", "inside", "overlap"]
 
-#: Intersection over union of landmark boxes from which two tracks follow the same face.
-SAME_FACE = 0.55
-#: The same from which a detection belongs to a face in sight.
+Measure = Callable[[np.ndarray, np.ndarray], float]  # what two boxes have in common, 0..1
+
+#: Share of the smaller landmark box within the larger from which both are the same face; a track
+#: that lost its face to one in front may settle on a part of that.
+SAME_FACE = 0.7
+#: Intersection over union from which a detection belongs to a face in sight.
 COVERED = 0.25
 #: The same from which a face that is found belongs to one that was lost.
 FOUND_AGAIN = 0.1
@@ -132,11 +136,14 @@ class Tracker:
                 track.hide()
 
     def _merge_duplicates(self) -> None:
-        """Of two tracks on one face, that stays whose own motion led there."""
-        order = sorted(self._tracks, key=lambda track: (track.surprise, track.id), reverse=True)
-        for track in order:
-            others = [t.face.box for t in self._tracks if t is not track]
-            if any(overlap(track.face.box, other) > SAME_FACE for other in others):
+        """Of two tracks on one face, that stays whose own motion led there, to a whole face."""
+
+        def doubt(track: Track) -> tuple[float, int]:
+            return track.surprise + 1 - track.face.score, track.id
+
+        for track in sorted(self._tracks, key=doubt, reverse=True):
+            others = [other for other in self._tracks if other is not track]
+            if any(inside(track.face.box, other.face.box) > SAME_FACE for other in others):
                 self._lose(track)
 
     def _end_tracks(self) -> None:
@@ -165,7 +172,7 @@ class Tracker:
     def _start(self, image: np.ndarray, detections: list[Detection]) -> None:
         """Starts tracks on those detections that are faces not yet followed."""
         room = self.max_faces - self._in_sight()
-        boxes = [d.box for d in detections if not self._covered(d.box, COVERED)]
+        boxes = [d.box for d in detections if not self._in_view(d.box, overlap, COVERED)]
         boxes = sorted(boxes, key=lambda box: -box[2] * box[3])[: 2 * room]
         if not boxes:
             return
@@ -173,8 +180,8 @@ class Tracker:
         found = sightings(self._starter([image] * len(boxes), crops), self._time)
         for seen in sorted(found, key=lambda seen: -seen.score):
             box = landmark_box(seen.points)
-            fits = self._in_sight() < self.max_faces and not self._covered(box, SAME_FACE)
-            if fits and self._is_face(seen, image):
+            new = self._is_face(seen, image) and not self._in_view(box, inside, SAME_FACE)
+            if new and self._in_sight() < self.max_faces:
                 track = self._found_again(box) or self._new_track()
                 track.move(seen, image, self.smoothing)
 
@@ -191,9 +198,9 @@ class Tracker:
         """Faces that may turn up again: in their grace, or lost not long ago."""
         return [track for track in self._tracks if track.hidden] + self._lost
 
-    def _covered(self, box: np.ndarray, share: float) -> bool:
-        """Whether a face in sight overlaps the box by more than this."""
-        return any(overlap(box, t.face.box) > share for t in self._tracks if not t.hidden)
+    def _in_view(self, box: np.ndarray, measure: Measure, share: float) -> bool:
+        """Whether the box has more than this in common with a face in sight."""
+        return any(measure(box, t.face.box) > share for t in self._tracks if not t.hidden)
 
     def _found_again(self, box: np.ndarray) -> Track | None:
         """The missing face that goes on in the box: where it was last, or would be by now."""
@@ -219,9 +226,18 @@ class Tracker:
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two boxes x, y, width, height; 0..1."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
+    shared = _shared(a, b)
     return shared / max(float(a[2] * a[3] + b[2] * b[3]) - shared, 1e-6)
+
+
+def inside(a: np.ndarray, b: np.ndarray) -> float:
+    """How much of the smaller of two boxes lies in the other; 0..1."""
+    return _shared(a, b) / max(float(min(a[2] * a[3], b[2] * b[3])), 1e-6)
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> float:
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
+    return float(np.prod(np.maximum(high - low, 0)))
 
 
 def _quick_look(detector: Detector) -> Detector:

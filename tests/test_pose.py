@@ -42,6 +42,18 @@ def test_known_pose_comes_back(pose: Pose) -> None:
 
 
 @pytest.mark.parametrize("pose", POSES)
+@pytest.mark.parametrize("off", [(8, -8, 8), (-60, 0, 0), (0, 0, 120), (0, 60, -60)])
+def test_the_pose_before_changes_the_time_it_takes_only(
+    pose: Pose, off: tuple[float, float, float]
+) -> None:
+    before = Pose(pose.yaw + off[0], pose.pitch + off[1], pose.roll + off[2])
+    points = project(pose) + np.random.default_rng(0).normal(0, 1, (NUM_POINTS, 2))
+    alone = estimate_pose(points, SIZE)
+    assert alone is not None
+    assert_close(estimate_pose(points, SIZE, before), alone, 0.5)
+
+
+@pytest.mark.parametrize("pose", POSES)
 def test_rotation_and_pose_are_inverse(pose: Pose) -> None:
     rotation = rotation_from_pose(pose)
     assert np.allclose(rotation @ rotation.T, np.eye(3))

@@ -10,7 +10,7 @@ from facial_keypoints import FacialKeypoints
 from facial_keypoints.detectors import Detection
 from facial_keypoints.markup import interocular_distance
 from facial_keypoints.track import TrackedFace
-from facial_keypoints.tracking import Pace, Tracker, overlap
+from facial_keypoints.tracking import Pace, Tracker, inside, overlap
 from train.moving_face import FRAME_SIZE, Place, moved, render, with_noise
 
 STEP = 50.0  # ms, 20 frames a second
@@ -240,3 +240,5 @@ def test_overlap() -> None:
     assert overlap(box, box) == pytest.approx(1)
     assert overlap(box, box + np.array([5, 0, 0, 0])) == pytest.approx(1 / 3)
     assert overlap(box, box + np.array([20, 0, 0, 0])) == 0
+    assert inside(box, np.array([2.0, 2.0, 4.0, 4.0])) == pytest.approx(1)
+    assert inside(np.array([8.0, 0.0, 4.0, 10.0]), box) == pytest.approx(0.5)
