@@ -1,7 +1,6 @@
 """`Captioner`: a photo in, captions out, with one call that loads everything it needs."""
 
 import copy
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from captioning.search import (
     spoken,
 )
 from captioning.vocabulary import END, START, Vocabulary, join_words
+from common.precision import fastest_precision
 from common.weights import load_model
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -55,7 +55,7 @@ class Captioner:
         self.decoder = decoder.to(self.device).float().eval()
         self.vocabulary = vocabulary
         self.preprocessing = preprocessing
-        self.precision = fastest_precision(self.encoder)
+        self.precision = _encoder_precision(self.encoder)
         self.encoder.to(self.precision)
 
     @classmethod
@@ -197,30 +197,12 @@ def _square(attention: np.ndarray) -> np.ndarray:
     return attention.reshape(side, side).astype(np.float32)
 
 
-def fastest_precision(encoder: Encoder) -> torch.dtype:
-    """float32 or bfloat16, whichever runs the encoder faster on its device.
+def _encoder_precision(encoder: Encoder) -> torch.dtype:
+    """What the encoder runs fastest in on its device."""
 
-    Processors with bfloat16 instructions are up to four times faster with it; without them it
-    is emulated, and slower. x86 processors tell; others are measured, in a fraction of a second.
-    """
-    device = next(encoder.parameters()).device
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    if capabilities.get("architecture") == "x86_64":
-        has_bfloat16 = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-        return torch.bfloat16 if has_bfloat16 else torch.float32
-    seconds = {}
-    for precision in (torch.bfloat16, torch.float32):
+    def run(precision: torch.dtype) -> None:
         trial = copy.deepcopy(encoder).to(precision)  # the weights keep all their digits
         images = torch.zeros(1, 3, 96, 96, dtype=precision)
-        images = images.to(memory_format=torch.channels_last)
-        seconds[precision] = min(_seconds(trial, images) for _ in range(3))
-    return min(seconds, key=lambda precision: seconds[precision])
+        trial(images.to(memory_format=torch.channels_last))
 
-
-@torch.inference_mode()
-def _seconds(encoder: Encoder, images: Tensor) -> float:
-    since = time.perf_counter()
-    encoder(images)
-    return time.perf_counter() - since
+    return fastest_precision(next(encoder.parameters()).device, run)

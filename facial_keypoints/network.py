@@ -91,9 +91,16 @@ class KeypointNet(nn.Module):
         else:
             raise ValueError(f"head is 'heatmap' or 'regression', not {config.head!r}")
 
+    def convolve_in(self, precision: torch.dtype) -> "KeypointNet":
+        """Casts the convolutions, in place; the rest stays float32. Returns the network."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(precision)
+        return self
+
     def forward(self, x: Tensor) -> Prediction:
         features = []
-        x = self.stem(x)
+        x = self.stem(x.to(next(self.stem.parameters()).dtype))
         for stage in self.stages:
             x = stage(x)
             features.append(x)

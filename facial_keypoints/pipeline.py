@@ -1,5 +1,6 @@
 """The whole way from a photo to its faces."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from common.photos import read_photo
+from common.precision import fastest_precision
 from common.weights import load_model
 
 from .crops import crops_from_boxes
@@ -61,6 +63,7 @@ class FacialKeypoints:
         """
         device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         network = load_network(weights).to(device)
+        network.convolve_in(_network_precision(network))
         return cls(KeypointPredictor(network), make_detector(detector))
 
     def __call__(self, image: np.ndarray | Image.Image) -> list[Face]:
@@ -98,6 +101,18 @@ def load_network(weights: str | Path | None = None) -> KeypointNet:
     network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     return fold_batch_norm(network).to(memory_format=torch.channels_last)
+
+
+def _network_precision(network: KeypointNet) -> torch.dtype:
+    """What the CNN's convolutions run fastest in on the device it is on."""
+    device = next(network.parameters()).device
+    size = network.config.input_size
+    crop = torch.zeros((1, 3, size, size), device=device).to(memory_format=torch.channels_last)
+
+    def run(precision: torch.dtype) -> None:
+        copy.deepcopy(network).convolve_in(precision)(crop)  # the weights keep all their digits
+
+    return fastest_precision(device, run)
 
 
 def make_detector(detector: str | Detector) -> Detector:

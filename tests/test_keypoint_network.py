@@ -58,6 +58,18 @@ def test_folding_batch_norm_changes_no_answer() -> None:
     torch.testing.assert_close(before.face_logit, after.face_logit, atol=1e-3, rtol=1e-3)
 
 
+def test_bfloat16_convolutions_change_points_little() -> None:
+    network = random_network(CONFIGS[0])
+    x = preprocess(torch.randint(0, 256, (2, 128, 128, 3), dtype=torch.uint8), CONFIGS[0])
+    with torch.inference_mode():
+        before = network(x)
+        after = network.convolve_in(torch.bfloat16)(x)
+    assert network.stem[0].weight.dtype == torch.bfloat16
+    assert network.face.weight.dtype == torch.float32
+    assert after.points.dtype == after.log_scale.dtype == torch.float32
+    torch.testing.assert_close(before.points, after.points, atol=0.01, rtol=0)
+
+
 def test_a_mirrored_photo_gives_mirrored_points() -> None:
     predictor = KeypointPredictor(random_network(CONFIGS[0]), passes=2, mirror=True)
     predictor.passes = 1  # the first pass of two is read without mirroring
