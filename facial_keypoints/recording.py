@@ -12,7 +12,7 @@ from .track import TrackedFace
 RECORDING_COLUMNS = ["time_ms", "track", *FACE_COLUMNS]
 CLIP_COLUMNS = ["file", *RECORDING_COLUMNS, "error"]
 
-MAX_FACES = 150_000  # of one recording, about 200 MB: 25 minutes of four faces at 25 a second
+MAX_FACES = 220_000  # of one recording, about 300 MB: ten minutes of six faces at 60 a second
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ def edit_clip(
             time = _time(frame, last + _one_frame(video), start)
             if time <= last:
                 continue  # what a damaged file or a seek repeats
+            if time > MAX_SECONDS + 1:  # its header said otherwise
+                raise VideoError(f"The clip is longer than it says; {LIMITS} are taken: cut it.")
             last = time
             edited = edit(_upright(frame, video, (clip.width, clip.height)), float(1000 * time))
             if writer:

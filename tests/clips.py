@@ -19,12 +19,13 @@ def write_clip(
     codec: str = "libx264",
     sound: str | None = "aac",
     seconds: float | None = None,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """A clip of (H, W, 3) uint8 RGB frames, 25 a second unless their times are given, and a tone
-    of 440 Hz as long as they are (or for `seconds`)."""
+    of 440 Hz as long as they are (or for `seconds`). options: of FFmpeg's muxer."""
     times = [40.0 * index for index in range(len(frames))] if times_ms is None else times_ms
     length = seconds or (times[-1] + 40) / 1000 if len(times) else seconds or 1.0
-    with av.open(str(path), "w") as file:
+    with av.open(str(path), "w", options=options or {}) as file:
         video = file.add_stream(codec, rate=25) if len(frames) else None
         audio = file.add_stream(sound, rate=RATE, layout="mono") if sound else None
         if video is not None:

@@ -117,6 +117,18 @@ def test_two_faces_that_pass_keep_their_ids(tracker: Tracker) -> None:
     assert len(set(upper)) == len(set(lower)) == 1 and upper[0] != lower[0]
 
 
+def test_one_face_passes_in_front_of_another(tracker: Tracker) -> None:
+    """The one behind is hidden for a third of a second, and is itself again afterwards."""
+    places = [(Place(140 + 12 * i, 240, 80), Place(500 - 12 * i, 240, 80)) for i in range(30)]
+    answers = play(tracker, [render(pair, [False, True]) for pair in places])
+    assert ids(answers[0]) == ids(answers[-1]) == [1, 2]
+    before, after = (
+        sorted(answers[index], key=lambda tracked: float(tracked.face.box[0])) for index in (0, -1)
+    )
+    assert ids(before) == ids(after)[::-1]
+    assert any(len(faces) == 1 for faces in answers)
+
+
 def test_a_face_covered_for_a_moment_keeps_its_id(tracker: Tracker) -> None:
     face = render([MIDDLE])
     before = play(tracker, [face] * 5)

@@ -118,6 +118,23 @@ def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_frames(tmp_path / "out.mp4")[1], wanted, atol=1)
 
 
+def test_a_browsers_recording_does_not_say_how_long_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = {"live": "1"}
+    source = write_clip(
+        tmp_path / "in.webm", numbered(50), codec="libvpx", sound="libopus", options=live
+    )
+    with av.open(str(source)) as file:
+        assert file.duration is None
+    clip = inspect_clip(source)
+    assert clip.seconds == pytest.approx(2.0, abs=0.1)
+    assert len(edited(clip, None)[0]) == 50
+    monkeypatch.setattr(video_files, "MAX_SECONDS", 0.5)
+    with pytest.raises(VideoError, match="longer than it says"):
+        edited(clip, tmp_path / "out.mp4")
+
+
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_turned_phone(tmp_path: Path, degrees: int) -> None:
     source = turn(write_clip(tmp_path / "in.mp4", numbered(3)), degrees)
