@@ -25,7 +25,7 @@ from facial_keypoints.predictor import TOLERANCE, Keypoints
 from train.keypoint_data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.keypoint_metrics import area_under_curve, failure_rate, point_errors, predict_from_boxes
 from train.keypoint_sheet import draw_points, write_picture
-from train.non_faces import read_non_faces
+from train.non_faces import TRAINING_PHOTOS, read_non_faces
 
 YAW_BANDS = ((0, 15), (15, 30), (30, 90))  # degrees
 
@@ -150,8 +150,8 @@ def print_pipeline(sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> N
 
 
 def print_false_alarms(options: argparse.Namespace) -> None:
-    """Faces reported on photos without any."""
-    photos = read_non_faces(options.background, limit=400)
+    """Faces reported on photos without any, which training never saw."""
+    photos = read_non_faces(options.background, limit=400, skip=TRAINING_PHOTOS)
     pipeline = FacialKeypoints.load(options.weights, detector="haar")
     alone = sum(len(pipeline.detector(photo)) for photo in photos)
     scored = sum(len(pipeline(photo)) for photo in photos)

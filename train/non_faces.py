@@ -20,8 +20,14 @@ from facial_keypoints.detectors import HaarDetector, HaarPass
 ALARM_SIZE, ALARM_SCALE = 160, 1.8
 
 
-def read_non_faces(folder: Path, limit: int = 3000) -> list[np.ndarray]:
+#: How many photos training takes; those after them in the fixed random order are for evaluation.
+TRAINING_PHOTOS = 3000
+
+
+def read_non_faces(folder: Path, limit: int = TRAINING_PHOTOS, skip: int = 0) -> list[np.ndarray]:
     """Up to `limit` photos without a face, each (H, W, 3) uint8 RGB, in a fixed random order.
+
+    skip: leaves out the first photos of that order.
 
     Where the folder holds a `face_boxes.csv` (file, x, y, w, h, …; empty fields: no face), its
     face-free photos; otherwise every photo of the folder, which must then show no face.
@@ -36,7 +42,7 @@ def read_non_faces(folder: Path, limit: int = 3000) -> list[np.ndarray]:
         ]
     order = np.random.default_rng(0).permutation(len(paths))
     photos = []
-    for index in order[:limit]:
+    for index in order[skip : skip + limit]:
         try:
             photos.append(read_photo(paths[index]))
         except PhotoError as error:
