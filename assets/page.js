@@ -22,21 +22,23 @@
     return type && !file.type.startsWith("image/") ? new File([file], file.name, {type}) : file;
   };
 
-  const visibleInput = () =>
-    [...document.querySelectorAll(".photo-input")].find((box) => box.offsetParent)
-      ?.querySelector("input[type=file]");
-
-  // Hands a photo to Gradio's own upload of the tab in view. Its old photo goes first.
+  // Hands a photo to Gradio's own upload of the tab in view. Its old photo goes first, and so
+  // does another source: only the upload has an input for files.
   const handOver = async (file) => {
     const box = [...document.querySelectorAll(".photo-input")].find((box) => box.offsetParent);
-    box?.querySelector("button[aria-label='Remove Image']")?.click();
-    for (let i = 0; i < 40 && !visibleInput(); i++) await new Promise((r) => setTimeout(r, 25));
-    const input = visibleInput();
-    if (!input) return;
+    const input = () => box.querySelector("input[type=file]");
+    if (!box) return;
+    box.querySelector("button[aria-label='Remove Image']")?.click();
+    for (let tries = 0; tries < 200; tries++) {
+      await new Promise((done) => setTimeout(done, 25));
+      if (input()) break;
+      if (tries % 20 === 0) box.querySelector("button[aria-label='Upload file']")?.click();
+    }
+    if (!input()) return;
     const files = new DataTransfer();
     files.items.add(typed(file));
-    input.files = files.files;
-    input.dispatchEvent(new Event("change", {bubbles: true}));
+    input().files = files.files;
+    input().dispatchEvent(new Event("change", {bubbles: true}));
   };
 
   document.addEventListener("change", (event) => {
@@ -61,7 +63,7 @@
     const file = event.dataTransfer?.files[0];
     if (!file) return;
     const known = event.target.closest?.(".photo-input") && typed(file) === file;
-    if (known) return;
+    if (known || event.target.closest?.(".video-input")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     handOver(file);

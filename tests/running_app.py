@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 CHROMIUM_ARGUMENTS += ["--disable-component-update", "--disable-sync", "--no-first-run"]
+CHROMIUM_ARGUMENTS += ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 START_LIMIT = 180  # seconds; a few where nothing else runs
 
 

@@ -1,0 +1,148 @@
+"""Screenshots of the page: `python -m tests.screenshots [--all FOLDER] [--address URL]`.
+
+Writes the README's pictures to assets/screenshots, of the free example photos only. With --all,
+every state at every width, light and dark, goes to FOLDER, for a person to look through.
+"""
+
+import argparse
+import io
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, running_app
+
+FOLDER = ROOT / "assets" / "screenshots"
+WIDTHS = (1440, 820, 390)
+QUALITY = 82  # of the JPEGs
+LIMIT = 120_000  # milliseconds
+
+
+def opened(page: Page) -> None:
+    """As the page opens."""
+
+
+def two_faces(page: Page) -> None:
+    """An example with two faces, boxes drawn too."""
+    page.get_by_role("button", name="Two portraits side by side").click()
+    _expect_status(page, "two_portraits.jpg")
+    _choose(page, "Boxes")
+
+
+def dressed_up(page: Page) -> None:
+    """Everything to wear and everything to draw."""
+    for label in ("Points", "Contours", "Sunglasses", "Hat", "Moustache"):
+        _choose(page, label)
+    for label in ("Numbers", "Pose axes"):
+        _choose(page, label)
+
+
+def looked_inside(page: Page) -> None:
+    """The fold with the layers, from a card."""
+    page.get_by_role("button", name="Look inside", exact=True).first.click()
+    expect(page.locator("#inside-effect img")).to_be_visible(timeout=LIMIT)
+
+
+def no_face(page: Page) -> None:
+    """The cat."""
+    page.get_by_role("button", name="A cat").click()
+    _expect_status(page, "No face found")
+
+
+def bad_file(page: Page) -> None:
+    """Text that calls itself a photo."""
+    page.get_by_label("Remove Image").click()
+    page.locator("#keypoints-photo input[type=file]").set_input_files(
+        {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"only text"}
+    )
+    _expect_status(page, "cannot be used")
+
+
+#: In this order, one after the other on the same page.
+STATES: tuple[Callable[[Page], None], ...] = (
+    opened,
+    two_faces,
+    looked_inside,
+    dressed_up,
+    no_face,
+    bad_file,
+)
+
+
+def main() -> None:
+    """Takes the pictures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.screenshots", description=__doc__)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every state, for looking at")
+    parser.add_argument("--address", help="of a page that runs already")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        address = options.address
+        if address is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            address = stack.enter_context(running_app(Path(folder)))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        if options.all:
+            _take_all(browser, address, options.all)
+        else:
+            _take_readme(browser, address)
+        browser.close()
+
+
+def _take_readme(browser: Browser, address: str) -> None:
+    for name, width, height, scheme in (
+        ("desktop", 1280, 860, "light"),
+        ("phone", 390, 1040, "dark"),
+    ):
+        page = _open(browser, address, width, height, scheme)
+        two_faces(page)
+        _save(page.screenshot(), FOLDER / f"{name}.jpg")
+        page.close()
+
+
+def _take_all(browser: Browser, address: str, folder: Path) -> None:
+    for width in WIDTHS:
+        for scheme in ("light", "dark"):
+            page = _open(browser, address, width, 900, scheme)
+            for state in STATES:
+                state(page)
+                page.wait_for_timeout(700)  # transitions
+                picture = page.screenshot(full_page=True)
+                _save(picture, folder / f"{width}-{scheme}-{state.__name__}.png")
+            page.close()
+
+
+def _open(browser: Browser, address: str, width: int, height: int, scheme: str) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.set_default_timeout(LIMIT)
+    page.goto(address)
+    _expect_status(page, "astronaut.jpg")
+    page.wait_for_timeout(700)
+    return page
+
+
+def _expect_status(page: Page, text: str) -> None:
+    expect(page.locator("#keypoints-status")).to_contain_text(text, timeout=LIMIT)
+
+
+def _choose(page: Page, label: str) -> None:
+    """Click a check box and wait for the new drawing."""
+    before = page.locator("#keypoints-view img").get_attribute("src")
+    page.get_by_label(label, exact=True).click()
+    page.wait_for_function(
+        "before => document.querySelector('#keypoints-view img').src !== before", arg=before
+    )
+
+
+def _save(picture: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.save(path, quality=QUALITY, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

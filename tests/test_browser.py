@@ -1,0 +1,230 @@
+"""The real page in a real browser: Debian's Chromium, driven by Playwright."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pillow_heif
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+
+LIMIT = 90_000  # milliseconds; all of it takes a second where nothing else runs
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, app_address: str) -> Iterator[Page]:
+    """The page, opened, with its example answered. No script error, no request to elsewhere."""
+    expect.set_options(timeout=LIMIT)
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, permissions=["camera", "clipboard-read"]
+    )
+    page = context.new_page()
+    page.set_default_timeout(LIMIT)
+    errors: list[str] = []
+    elsewhere: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: elsewhere.append(request.url))
+    page.goto(app_address)
+    expect(status(page)).to_contain_text("astronaut.jpg")
+    yield page
+    context.close()
+    assert errors == []
+    assert [u for u in elsewhere if not u.startswith((app_address, "data:", "blob:"))] == []
+
+
+def status(page: Page) -> Locator:
+    return page.locator("#keypoints-status")
+
+
+def drawn(page: Page) -> str:
+    """The annotated photo, as a `data:` URL."""
+    return page.locator("#keypoints-view img").get_attribute("src") or ""
+
+
+def upload(page: Page, photo: Path) -> None:
+    remove = page.get_by_label("Remove Image")
+    if remove.count():
+        remove.click()
+    page.locator("#keypoints-photo input[type=file]").set_input_files(photo)
+
+
+def choose(page: Page, label: str) -> None:
+    """Click a check box below the photo and wait for the new drawing."""
+    before = drawn(page)
+    page.get_by_label(label, exact=True).click()
+    page.wait_for_function(
+        "before => document.querySelector('#keypoints-view img').src !== before", arg=before
+    )
+
+
+def test_opens_with_an_example_answered(page: Page) -> None:
+    expect(status(page)).to_contain_text("1 face")
+    expect(page.locator(".card")).to_have_count(1)
+    assert drawn(page).startswith("data:image/jpeg")
+    expect(page.get_by_text("Drop a photo here")).to_be_visible()
+
+
+def test_upload_toggle_and_dress_up(page: Page, examples: Path) -> None:
+    upload(page, examples / "two_portraits.jpg")
+    expect(status(page)).to_contain_text("2 faces")
+    expect(status(page)).to_contain_text("two_portraits.jpg")
+    expect(page.locator(".card")).to_have_count(2)
+    found = status(page).inner_text()
+    for label in ("Points", "Boxes", "Numbers", "Pose axes", "Sunglasses", "Hat", "Moustache"):
+        choose(page, label)
+    assert status(page).inner_text() == found  # with its time: the model did not run again
+
+
+def test_no_face(page: Page, tmp_path: Path) -> None:
+    Image.new("RGB", (320, 240), (120, 140, 160)).save(tmp_path / "wall.png")
+    upload(page, tmp_path / "wall.png")
+    expect(status(page)).to_contain_text("No face found")
+    expect(status(page)).to_contain_text("brighter")
+    expect(page.locator(".card")).to_have_count(0)
+    expect(page.locator("#inside")).to_have_count(0)
+
+
+def test_a_bad_file_gets_one_sentence_and_the_next_photo_works(
+    page: Page, examples: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.jpg").write_text("only text")
+    upload(page, tmp_path / "notes.jpg")
+    alert = page.get_by_role("alert").filter(has_text="This photo cannot be used")
+    expect(alert).to_contain_text("The file is text; a photo can be JPEG")
+    expect(page.get_by_text("Your photo cannot be shown")).to_have_count(0)
+    upload(page, examples / "admiral.jpg")
+    expect(status(page)).to_contain_text("admiral.jpg")
+    expect(alert).to_have_count(0)
+
+
+def test_heic_which_the_browser_cannot_show(page: Page, examples: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "phone.heic"
+    pillow_heif.from_pillow(Image.open(examples / "admiral.jpg")).save(photo, quality=90)
+    upload(page, photo)
+    expect(status(page)).to_contain_text("phone.heic")
+    expect(status(page)).to_contain_text("1 face")
+    expect(page.locator("#keypoints-photo.no-preview")).to_have_count(1)
+
+
+def test_examples_by_keyboard(page: Page) -> None:
+    page.get_by_role("button", name="Two portraits side by side").focus()
+    page.keyboard.press("Enter")
+    expect(status(page)).to_contain_text("two_portraits.jpg")
+
+
+def test_a_photo_dropped_beside_the_box(page: Page, examples: Path) -> None:
+    data = list((examples / "admiral.jpg").read_bytes())
+    page.evaluate(
+        """([data, name]) => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(data)], name, {type: "image/jpeg"}));
+          const options = {dataTransfer: files, bubbles: true, cancelable: true};
+          const drop = new DragEvent("drop", options);
+          document.querySelector("h1").dispatchEvent(drop);
+        }""",
+        [data, "dropped.jpg"],
+    )
+    expect(status(page)).to_contain_text("dropped.jpg")
+
+
+def test_a_photo_pasted_anywhere(page: Page, examples: Path) -> None:
+    page.get_by_label("Paste from clipboard").click()  # in this state there is no input for files
+    page.evaluate(
+        """(data) => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(data)], "pasted.jpg", {type: "image/jpeg"}));
+          const options = {clipboardData: files, bubbles: true, cancelable: true};
+          document.body.dispatchEvent(new ClipboardEvent("paste", options));
+        }""",
+        list((examples / "admiral.jpg").read_bytes()),
+    )
+    expect(status(page)).to_contain_text("pasted.jpg")
+
+
+def test_a_snapshot_of_the_webcam(page: Page) -> None:
+    page.get_by_label("Capture from camera").click()
+    page.get_by_text("Access Webcam").click()
+    page.wait_for_function("document.querySelector('#keypoints-photo video')?.videoWidth > 0")
+    page.get_by_label("capture photo").click()
+    expect(status(page)).to_contain_text("No face found")  # in the browser's test picture
+
+
+def test_a_file_without_a_type_is_not_refused(page: Page, examples: Path, tmp_path: Path) -> None:
+    photo = tmp_path / "phone.heic"
+    pillow_heif.from_pillow(Image.open(examples / "admiral.jpg")).save(photo, quality=90)
+    page.evaluate(
+        """(data) => {
+          const files = new DataTransfer();
+          files.items.add(new File([new Uint8Array(data)], "untyped.heic", {type: ""}));
+          const input = document.querySelector("#keypoints-photo input[type=file]");
+          input.files = files.files;
+          input.dispatchEvent(new Event("change", {bubbles: true}));
+        }""",
+        list(photo.read_bytes()),
+    )
+    expect(status(page)).to_contain_text("untyped.heic")
+
+
+def test_look_inside_from_a_card(page: Page) -> None:
+    page.get_by_role("button", name="Look inside", exact=True).click()
+    maps, effect = page.locator("#inside-maps img"), page.locator("#inside-effect img")
+    expect(maps).to_be_visible()
+    expect(effect).to_be_visible()
+    first, picture = maps.get_attribute("src"), effect.get_attribute("src")
+    number = page.locator("#inside-filter input[type=number]")
+    number.fill("5")
+    number.press("Enter")
+    expect(effect).not_to_have_attribute("src", picture or "")
+    page.get_by_label("Layer").click()
+    page.get_by_role("option").nth(1).click()
+    expect(maps).not_to_have_attribute("src", first or "")
+
+
+def test_downloads(page: Page, tmp_path: Path) -> None:
+    for button, name in (
+        ("JSON", "astronaut_keypoints.json"),
+        ("CSV", "astronaut_keypoints.csv"),
+        ("Annotated photo", "astronaut_keypoints.jpg"),
+    ):
+        with page.expect_download(timeout=LIMIT) as waiting:
+            page.get_by_role("button", name=button).click()
+        assert waiting.value.suggested_filename == name
+        waiting.value.save_as(tmp_path / name)
+    (record,) = json.loads((tmp_path / "astronaut_keypoints.json").read_text())
+    assert len(record["faces"][0]["points"]) == 68
+    with Image.open(tmp_path / "astronaut_keypoints.jpg") as photo:
+        assert photo.size == (512, 512)
+        assert not photo.getexif()
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.get_by_role("button", name="Look inside", exact=True).click()
+    expect(page.locator("#inside-effect img")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box, result = (
+        page.locator(name).bounding_box() or {} for name in ("#keypoints-photo", "#keypoints-view")
+    )
+    if width < 600:
+        assert result["y"] > box["y"] + box["height"]  # below it
+    else:
+        assert result["x"] > box["x"] + box["width"]  # beside it
