@@ -22,10 +22,12 @@ from train.moving_face import Film, Place, moved
 
 RATE = 20.0  # answers a second
 ROUND_TRIP = 50.0  # ms from taking a frame to drawing its answer
+REST = 1000.0  # ms at the start of each film in which the face rests
 SETTLE = 1500.0  # ms at the start of each film that do not count
 JPEG_QUALITY = 80
 SIZE = 90.0  # pixels, of the face: as of somebody half a metre from a laptop
 SPEED = 0.2  # pixels a millisecond in steady motion: two faces a second
+STEADY_FILM, SWAY_FILM = 3200.0, 7600.0  # ms; the former until the face comes to the border
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,8 +79,9 @@ def print_jitter(pipeline: FacialKeypoints, smoothing: float) -> None:
 
 def print_lag(pipeline: FacialKeypoints, smoothing: float) -> None:
     """How far what is drawn is behind the face, in time."""
-    for name, path in ((f"steady motion, {1000 * SPEED:.0f} px/s", steady), ("swaying", sway)):
-        show = follow(pipeline, Film(path), 5500.0, smoothing)
+    steadily = f"steady motion, {1000 * SPEED:.0f} px/s"
+    for name, path, length in ((steadily, steady, STEADY_FILM), ("swaying", sway, SWAY_FILM)):
+        show = follow(pipeline, Film(path), length, smoothing)
         delay, error = fit_delay(show, path)
         print(
             f"| lag of the drawn points, {name}, {RATE:.0f} answers a second, round trip "
@@ -87,13 +90,13 @@ def print_lag(pipeline: FacialKeypoints, smoothing: float) -> None:
 
 
 def steady(time_ms: float) -> Place:
-    """Rests for half a second, then goes to the right at `SPEED`."""
-    return Place(110 + SPEED * min(max(time_ms - 500, 0.0), 2400.0), 240, SIZE)
+    """Rests, then goes to the right at `SPEED`; for a film of `STEADY_FILM`."""
+    return Place(100 + SPEED * max(time_ms - REST, 0.0), 240, SIZE)
 
 
 def sway(time_ms: float) -> Place:
-    """A head that sways: 50 pixels to each side and 8°, once in 2.2 s."""
-    phase = 2 * np.pi * time_ms / 2200
+    """Rests, then sways: 50 pixels and 8° to each side, once in 2.2 s."""
+    phase = 2 * np.pi * max(time_ms - REST, 0.0) / 2200
     return Place(320 + 50 * np.sin(phase), 240 + 8 * np.sin(2 * phase), SIZE, 8 * np.sin(phase))
 
 
@@ -145,12 +148,11 @@ def fit_delay(show: Show, path: Callable[[float], Place]) -> tuple[float, float]
     """The delay in ms at which the face's true points fit the drawn ones best, and the RMS
     distance that is left then, in % of the eye distance.
 
-    Where the points are on the face itself is their mean over the film; what counts is how they
-    move with it.
+    Where the points are on the face is read while it rests; what counts is how they move with it.
     """
-    reference = Place(0.0, 0.0, SIZE)
-    times = [t for t in show.shown_at() if path(t) != path(t - 200) or path is not steady]
-    on_face = np.mean([moved(a.points, path(a.time_ms), reference) for a in show.answers], axis=0)
+    reference, times = Place(0.0, 0.0, SIZE), show.shown_at()
+    resting = [a for a in show.answers if REST / 2 < a.time_ms <= REST]
+    on_face = np.mean([moved(a.points, path(a.time_ms), reference) for a in resting], axis=0)
     drawn = np.array([show.drawn(t) for t in times])
     best = (np.inf, 0.0)
     for delay in np.arange(-100.0, 301.0, 2.0):
