@@ -6,7 +6,6 @@ that distance, which is corrected; a nod moves what lies deeper in the head agai
 nearer, which is corrected by the depths of the mean head.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -18,8 +17,11 @@ from .markup import PARTS, interocular_distance
 MAX_CORRECTED_YAW = 60.0  # degrees; beyond it one eye is hidden and its points are guesses
 FAR_EYE_YAW = 20.0  # degrees; beyond it the blink counter trusts the nearer eye alone
 
-_BROWS, _EYES = range(17, 27), range(36, 48)
-_MOUTH_CORNERS, _LIP_MIDDLE = (48, 54), (51, 57, 62, 66)
+_RIGHT_EYE, _LEFT_EYE = (
+    slice(PARTS[eye].start, PARTS[eye].stop) for eye in ("right_eye", "left_eye")
+)
+_BROWS, _EYES = np.arange(17, 27), np.arange(36, 48)
+_MOUTH_CORNERS, _LIP_MIDDLE = np.array([48, 54]), np.array([51, 57, 62, 66])
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,13 @@ def measure(points: np.ndarray, pose: Pose | None = None) -> Measures:
     turn = float(np.cos(np.radians(min(abs(yaw), MAX_CORRECTED_YAW))))
     nod = float(np.sin(np.radians(pitch)))
     level = level / max(float(interocular_distance(level)) / turn, 1e-6)
-    right, left = (level[list(PARTS[eye])] for eye in ("right_eye", "left_eye"))
     return Measures(
-        right_eye=_eye_aspect_ratio(right) * turn,
-        left_eye=_eye_aspect_ratio(left) * turn,
+        right_eye=_eye_aspect_ratio(level[_RIGHT_EYE]) * turn,
+        left_eye=_eye_aspect_ratio(level[_LEFT_EYE]) * turn,
         gap=float(np.linalg.norm(level[[61, 62, 63]] - level[[67, 66, 65]], axis=1).mean()),
         width=float(np.linalg.norm(level[54] - level[48])) / turn,
-        lift=_rise(level, _MOUTH_CORNERS, _LIP_MIDDLE, nod),
-        brows=_rise(level, _BROWS, _EYES, nod),
+        lift=_rise(level, _MOUTH_CORNERS, _LIP_MIDDLE) + nod * _LIFT_BEHIND,
+        brows=_rise(level, _BROWS, _EYES) + nod * _BROWS_BEHIND,
     )
 
 
@@ -162,19 +163,21 @@ class ExpressionMeter:
 
 def _levelled(points: np.ndarray) -> np.ndarray:
     """(68, 2): turned so that the line between the eyes' centres is horizontal."""
-    right, left = (points[list(PARTS[eye])].mean(axis=0) for eye in ("right_eye", "left_eye"))
+    right, left = points[_RIGHT_EYE].mean(axis=0), points[_LEFT_EYE].mean(axis=0)
     cos, sin = (left - right) / max(float(np.linalg.norm(left - right)), 1e-6)
     return points @ np.array([[cos, -sin], [sin, cos]])
 
 
-def _rise(level: np.ndarray, upper: Sequence[int], lower: Sequence[int], nod: float) -> float:
-    """How far some points lie over others, without the share that a nod makes of their depths.
+def _rise(level: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> float:
+    """How far some of the levelled points lie over others, on average."""
+    return float(level[lower, 1].mean() - level[upper, 1].mean())
 
-    level: (68, 2), levelled, in distances of the outer eye corners. nod: sine of the pitch.
-    """
-    behind = HEAD_POINTS[list(upper), 2].mean() - HEAD_POINTS[list(lower), 2].mean()
-    behind /= interocular_distance(HEAD_POINTS[:, :2])
-    return float(level[list(lower), 1].mean() - level[list(upper), 1].mean() + behind * nod)
+
+def _behind(upper: np.ndarray, lower: np.ndarray) -> float:
+    """How much deeper in the mean head some points are than others; a nod makes this times its
+    sine of their rise. In distances of the outer eye corners."""
+    depth = HEAD_POINTS[upper, 2].mean() - HEAD_POINTS[lower, 2].mean()
+    return float(depth / interocular_distance(HEAD_POINTS[:, :2]))
 
 
 def _eye_aspect_ratio(eye: np.ndarray) -> float:
@@ -191,3 +194,6 @@ def _seen_eye(eyes: list[float], pose: Pose | None) -> float:
 
 def _share(value: float, low: float, high: float) -> float:
     return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+
+
+_LIFT_BEHIND, _BROWS_BEHIND = _behind(_MOUTH_CORNERS, _LIP_MIDDLE), _behind(_BROWS, _EYES)
