@@ -5,18 +5,21 @@ vocabulary, markup, facts of the training) and, under "weights", the size and SH
 safetensors file, so that a half-copied or mixed-up pair is refused instead of giving nonsense.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from common.files import replacing
+
+if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
+    import torch
 
 _LINE = 100  # columns of the JSON; lists of numbers and words are wrapped to it
 _FACTS = "weights"  # the JSON's entry about the safetensors file
@@ -56,6 +59,8 @@ def save_model(
     Raises:
         WeightsError: the metadata is no JSON, or a value does not fit into float16.
     """
+    from safetensors.torch import save_file
+
     weights_path, json_path = _file_pair(path)
     if _FACTS in metadata:
         raise WeightsError(f'Metadata may not hold "{_FACTS}", which is written here; rename it.')
@@ -85,6 +90,8 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
         WeightsError: a file is missing, is no JSON or safetensors, or the two do not belong
             together.
     """
+    from safetensors.torch import load_file
+
     weights_path, json_path = _file_pair(path)
     for file in (json_path, weights_path):
         if not file.is_file():

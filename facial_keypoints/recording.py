@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .export import FACE_COLUMNS, csv_text, face_fields, json_text
 from .face import Face
-from .track import TrackedFace
+
+if TYPE_CHECKING:  # track imports torch, which takes seconds; the page is up before it
+    from .track import TrackedFace
 
 #: One row a face and frame. time_ms: since the first frame's clock began; track: the face's id.
 RECORDING_COLUMNS = ["time_ms", "track", *FACE_COLUMNS]
@@ -37,7 +39,7 @@ class Recording:
     def full(self) -> bool:
         return self._faces >= MAX_FACES
 
-    def add(self, time_ms: float, faces: Sequence[TrackedFace]) -> None:
+    def add(self, time_ms: float, faces: "Sequence[TrackedFace]") -> None:
         """One frame with the faces in sight, which may be none.
 
         Faces whose last points are only shown for a moment more (score 0) are left out: nothing

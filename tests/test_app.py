@@ -125,6 +125,11 @@ def test_a_busy_port_is_said_plainly(app_address: str, tmp_path: Path) -> None:
     assert "Traceback" not in log
 
 
+def test_the_page_is_up_before_torch_is_imported() -> None:
+    check = "import sys, app; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
+
+
 def test_options_are_explained() -> None:
     run = subprocess.run(
         [sys.executable, str(ROOT / "app.py"), "--help"], capture_output=True, text=True, check=True
