@@ -260,9 +260,11 @@ def test_a_closed_pipe_is_no_traceback(unbuffered: bool) -> None:
 
 def test_a_real_ctrl_c(tmp_path: Path) -> None:
     script = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from common.command_line import exit_with, process_photos, write_result
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind a shell
 
 def handle(batch):
     if batch == ["2"]:
