@@ -85,7 +85,7 @@ class HaarDetector:
         self,
         quick: Sequence[HaarPass] = QUICK,
         thorough: Sequence[HaarPass] = THOROUGH,
-        sufficient: float = 0.2,
+        sufficient: float = 0.15,
     ):
         if not hasattr(cv2, "CascadeClassifier"):
             raise ImportError(

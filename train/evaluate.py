@@ -8,6 +8,7 @@ SUBJECTS = {
     "keypoints": "train.evaluate_keypoints",
     "captioning": "train.evaluate_captioning",
     "app": "train.evaluate_app",
+    "speed": "train.evaluate_speed",
     "live": "train.evaluate_live",
 }
 

@@ -5,16 +5,9 @@ upright box of the labels; "whole pipeline" starts from the picture alone.
 """
 
 import argparse
-import resource
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from facial_keypoints.crops import crops_from_points, cut, to_crop
 from facial_keypoints.markup import PART_GROUPS, group_indices
@@ -36,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", help="path without suffix; the project's own by default")
     parser.add_argument("--background", type=Path, help="photos without faces: false alarms")
     parser.add_argument("--sheet", type=Path, help="write the 16 worst faces as a picture here")
-    parser.add_argument("--skip-timing", action="store_true", help="errors only")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -64,8 +56,6 @@ def run(options: argparse.Namespace) -> None:
         print_false_alarms(options)
     if options.sheet:
         write_worst(options.sheet, sets["LFPW test"], results["LFPW test"])
-    if not options.skip_timing:
-        print_timing(options.weights, sets["LFPW test"].images[0])
 
 
 def print_errors(sets: dict[str, LoadedFaces], results: dict[str, Keypoints]) -> None:
@@ -171,34 +161,6 @@ def print_false_alarms(options: argparse.Namespace) -> None:
     )
 
 
-def print_timing(weights: str | None, picture: np.ndarray) -> None:
-    """Milliseconds of the CNN and the pipeline; seconds and memory of a start."""
-    pipeline = FacialKeypoints.load(weights, detector="haar")
-    predictor = pipeline.predictor
-    size = predictor.config.input_size
-    crop = np.zeros((1, size, size, 3), np.uint8)
-    scene = np.full((480, 640, 3), 127, np.uint8)
-    height, width = picture.shape[:2]
-    scene[100 : 100 + height, 180 : 180 + width] = picture
-    box = pipeline.detector(scene)[0].box[None]
-    steps: dict[str, Callable[[], object]] = {
-        "one face crop through the CNN, batch 1": lambda: predictor.run_network(crop),
-        "all passes for one face": lambda: pipeline.predict(scene, box),
-        "detector, 640×480": lambda: pipeline.detector(scene),
-        "whole pipeline, 640×480, one face": lambda: pipeline(scene),
-    }
-    print(f"\n### Milliseconds ({torch.get_num_threads()} threads, median of 100)\n")
-    print("| step | ms |\n|---|---|")
-    for name, step in steps.items():
-        print(f"| {name} | {_milliseconds(step):.1f} |")
-    started = time.perf_counter()
-    code = "from facial_keypoints import FacialKeypoints; FacialKeypoints.load()"
-    subprocess.run([sys.executable, "-c", code], check=True)
-    print(f"| import and load in a new process | {1000 * (time.perf_counter() - started):.0f} |")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"\nPeak memory of that process: {peak / 1024:.0f} MiB")
-
-
 def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int = 16) -> None:
     """A picture of the worst faces: labels in green, predictions in red, NME in the console."""
     nme = point_errors(keypoints.points, faces.points).mean(axis=1)
@@ -225,14 +187,3 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (a, b)]
     matrix = np.asarray(np.corrcoef(ranks[0], ranks[1]))
     return float(matrix[0, 1])
-
-
-def _milliseconds(call: Callable[[], object], repeats: int = 100) -> float:
-    for _ in range(10):
-        call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return 1000 * statistics.median(times)
