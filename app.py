@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-import facial_keypoints.tab
+import facial_keypoints.tabs
 from common.background import Background
 from common.photos import MAX_BYTES
 from common.theme import build_theme
@@ -17,7 +17,7 @@ TAGLINE = "A photo goes in, 68 points on every face come out."
 
 #: Name -> what lays the tab out and returns its model, to be loaded once the page is up.
 TABS: dict[str, Callable[[gr.Blocks], Background[Any]]] = {
-    "Facial keypoints": facial_keypoints.tab.build_tab,
+    "Facial keypoints": facial_keypoints.tabs.build_tabs,
 }
 
 #: Uploaded files are deleted at this age, looked for this often; seconds.
@@ -75,13 +75,14 @@ def main() -> None:
             quiet=True,
             prevent_thread_lock=True,
             state_session_capacity=SESSIONS,
-            max_file_size=MAX_BYTES,
+            max_file_size=max(MAX_BYTES, facial_keypoints.tabs.MAX_CLIP_BYTES),
             allowed_paths=[str(EXAMPLES)],
             ssr_mode=False,
             footer_links=["api", "gradio", "settings"],
             theme=build_theme(),
             favicon_path=ASSETS / "favicon.png",
-            css_paths=ASSETS / "page.css",
+            css_paths=[ASSETS / "page.css", ASSETS / "live" / "live.css"],
+            app_kwargs={"middleware": [facial_keypoints.tabs.FRAME_LIMIT]},
             head=f"<script>{(ASSETS / 'page.js').read_text()}</script>",
         )
     except OSError as error:

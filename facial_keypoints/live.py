@@ -109,7 +109,7 @@ class LiveSessions:
     """The streams of one machine. Every method may be called by any thread.
 
     make_tracker: called for each new stream. workers: threads that look at frames; 0 for callers
-    that do it themselves by `step`.
+    that do it themselves by `step`. prepare: called in each of these threads at its start.
     """
 
     def __init__(
@@ -118,9 +118,11 @@ class LiveSessions:
         limits: LiveLimits | None = None,
         workers: int = 1,
         clock: Callable[[], float] = time.monotonic,
+        prepare: Callable[[], None] = lambda: None,
     ):
         self.limits = limits or LiveLimits()
-        self._make_tracker, self._workers, self._clock = make_tracker, workers, clock
+        self._make_tracker, self._workers = make_tracker, workers
+        self._clock, self._prepare = clock, prepare
         self._sessions: dict[str, _Session] = {}
         self._turns: deque[_Session] = deque()  # those with a pending frame, each once
         self._changed = threading.Condition()
@@ -267,6 +269,7 @@ class LiveSessions:
             thread.start()
 
     def _work(self) -> None:
+        self._prepare()
         while not self._stopped:
             self.step(timeout=self.limits.idle)
 

@@ -85,7 +85,7 @@ def build_tab(page: gr.Blocks) -> Background[Ready]:
         with gr.Column(scale=7, min_width=320):
             status = gr.HTML(elem_id="keypoints-status")
             view = photo_view(label="Keypoints", show_label=False, elem_id="keypoints-view")
-            choices = _build_choices()
+            choices = build_choices()
             _build_downloads(answer, choices)
     face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
     inside = Inside(ready, answer)
@@ -134,7 +134,7 @@ def _build_input() -> PhotoInput:
     return photo
 
 
-def _build_choices() -> list[gr.CheckboxGroup]:
+def build_choices() -> list[gr.CheckboxGroup]:
     """What is drawn, and what the faces wear."""
     show = gr.CheckboxGroup(_SHOW, value=["points", "contours"], label="Show", elem_classes="chips")
     fun = gr.CheckboxGroup(_FUN, value=[], label="Dress up", elem_classes="chips")
@@ -186,7 +186,7 @@ def _answered(answer: PhotoAnswer, show: list[str], fun: list[str]) -> list[Any]
     return [
         answer,
         summary(answer),
-        answer.draw(_style(show), fun),
+        answer.draw(draw_style(show), fun),
         cards(answer),
         *inside_updates(len(answer.faces)),
     ]
@@ -197,10 +197,11 @@ def _unanswered(message: str) -> list[Any]:
 
 
 def _on_choice(answer: PhotoAnswer | None, show: list[str], fun: list[str]) -> Any:
-    return None if answer is None else answer.draw(_style(show), fun)
+    return None if answer is None else answer.draw(draw_style(show), fun)
 
 
-def _style(show: list[str]) -> DrawStyle:
+def draw_style(show: list[str]) -> DrawStyle:
+    """What these check boxes stand for."""
     return DrawStyle(**{name: name in show for _, name in _SHOW})
 
 
@@ -209,7 +210,7 @@ def _photo_file(
 ) -> dict[str, str] | None:
     answer = _needed(answer)
     try:
-        data = encode_jpeg(answer.draw_full(_style(show), fun), _DOWNLOAD_QUALITY)
+        data = encode_jpeg(answer.draw_full(draw_style(show), fun), _DOWNLOAD_QUALITY)
     except ValueError as error:  # the photo is gone, or too long for a JPEG
         raise gr.Error(str(error), print_exception=False) from error
     return saved_file(data, f"{_stem(answer)}_keypoints.jpg", "image/jpeg")

@@ -1,6 +1,7 @@
 // Frames to the server, answers back: the newest frame only, a few on their way at most.
 
 const MAX_IN_FLIGHT = 3;
+const SLACK = 0.25; // of a frame, by which an answer must be early for the next frame to be sent
 const ANSWER_LIMIT = 8000; // ms; what takes longer counts as lost
 const RETRY_PAUSES = [1000, 2000, 4000, 8000]; // ms; then the last of them again and again
 const RATE_WINDOW = 2000; // ms over which the rate of answers is counted
@@ -128,7 +129,7 @@ class Link {
     this.roundTrip += 0.1 * (roundTrip - this.roundTrip);
     this.serverTime += 0.1 * (answer.server - this.serverTime);
     const congested = answer.wait > 10 + 2 * answer.server;
-    const wanted = Math.round(this.roundTrip / this.interval);
+    const wanted = Math.ceil(this.roundTrip / this.interval + SLACK);
     this.allowed = congested ? 1 : Math.min(Math.max(wanted, 1), MAX_IN_FLIGHT);
   }
 

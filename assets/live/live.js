@@ -33,6 +33,7 @@ class LiveView {
     csv.addEventListener("click", () => this.saveRecording("csv"));
     json.addEventListener("click", () => this.saveRecording("json"));
     trouble.querySelector("button").addEventListener("click", () => this.link.open());
+    this.video.addEventListener("resize", () => this.fitView());
     this.root.addEventListener("input", (event) => this.onInput(event.target));
     this.stopWhenLeft();
   }
@@ -105,9 +106,9 @@ class LiveView {
     await this.video.play().catch(() => {}); // interrupted by stop: nothing to say
     if (this.stream !== stream) return;
     this.state = "live";
+    this.fitView();
     this.turnMirror(track);
     this.listCameras(track);
-    this.fitCanvas();
     this.link.start();
     this.stopFrames = eachFrame(this.video, (time) => this.onFrame(time));
     this.readoutTimer = setInterval(() => this.showReadout(), READOUT_PAUSE);
@@ -163,6 +164,13 @@ class LiveView {
   draw() {
     const since = this.answer ? this.shown - this.answer.time : 0;
     this.overlay.draw(this.context, this.answer, since, this.choices, this.canvas);
+  }
+
+  // The view has the camera's proportions, which change when a phone is turned.
+  fitView() {
+    const {videoWidth, videoHeight} = this.video;
+    if (videoWidth) this.root.style.setProperty("--ratio", videoWidth / videoHeight);
+    this.fitCanvas();
   }
 
   // As many pixels as the screen shows of it, so that lines are crisp and no work is wasted.

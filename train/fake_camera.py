@@ -76,8 +76,8 @@ def write_y4m(path: Path, frames: Iterable[np.ndarray]) -> Path:
 
 
 def camera_arguments(video: Path) -> list[str]:
-    """Chromium's arguments for a camera that shows the video. Whether a page may use it is up to
-    the browser context's permissions."""
+    """Chromium's arguments for a camera that shows the video. Without a window, Chromium lends it
+    to every page unasked."""
     return ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={video}"]
 
 

@@ -1,0 +1,40 @@
+"""The keypoint tab of the page: a photo, the camera live, or a video."""
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from common.background import Background
+from common.body_limit import BodyLimit
+
+from .live import LiveLimits
+from .tab import Ready, build_tab
+from .tab_live import build_live
+from .tab_video import build_video
+from .video_files import MAX_BYTES as MAX_CLIP_BYTES
+
+__all__ = ["FRAME_LIMIT", "MAX_CLIP_BYTES", "build_tabs"]
+
+#: For the web server: what one call of a server function may send. A frame in base64, and some
+#: room around it; Gradio itself would read whatever comes.
+FRAME_LIMIT = Middleware(
+    BodyLimit, path="/component_server", limit=LiveLimits.frame_bytes * 4 // 3 + 4096
+)
+
+
+def build_tabs(page: gr.Blocks) -> Background[Ready]:
+    """Lays out the three ways in, in the Gradio context of the caller.
+
+    Args:
+        page: the Blocks that they are part of.
+
+    Returns:
+        The model, not yet loading: handlers start it and wait for it.
+    """
+    with gr.Tabs():
+        with gr.Tab("Photo"):
+            ready = build_tab(page)
+        with gr.Tab("Live"):
+            build_live(ready)
+        with gr.Tab("Video"):
+            build_video(page, ready)
+    return ready

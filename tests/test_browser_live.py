@@ -1,0 +1,357 @@
+"""The live view in a real browser, its camera a face that moves along a known path."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from facial_keypoints.markup import interocular_distance
+from facial_keypoints.recording import RECORDING_COLUMNS
+from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from train.fake_camera import (
+    RATE,
+    WATCH,
+    WATCH_FOR,
+    Route,
+    camera_arguments,
+    film,
+    write_y4m,
+)
+from train.moving_face import Place, moved
+
+LIMIT = 60_000  # milliseconds; all of it takes a second where nothing else runs
+ROUTE = Route(Place(220, 230, 110), Place(430, 250, 110, 6))
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Starts Chromium with these arguments beside the usual ones."""
+    with sync_playwright() as playwright:
+        browsers: list[Browser] = []
+
+        def start(*arguments: str) -> Browser:
+            args = [*CHROMIUM_ARGUMENTS, *arguments]
+            browsers.append(playwright.chromium.launch(executable_path=CHROMIUM, args=args))
+            return browsers[-1]
+
+        yield start
+        for browser in browsers:
+            if browser.is_connected():
+                browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser], tmp_path_factory: pytest.TempPathFactory) -> Browser:
+    """With a camera that shows the moving face."""
+    video = write_y4m(tmp_path_factory.mktemp("camera") / "face.y4m", film(ROUTE))
+    return launch(*camera_arguments(video))
+
+
+def opened(context: BrowserContext, address: str, script: str = "") -> Page:
+    """The page with its live part in view, the camera still off."""
+    expect.set_options(timeout=LIMIT)
+    page = context.new_page()
+    page.set_default_timeout(LIMIT)
+    if script:
+        page.add_init_script(script)
+    page.goto(address)
+    page.get_by_role("tab", name="Live").click()
+    expect(start(page)).to_be_visible()
+    return page
+
+
+@pytest.fixture
+def live(browser: Browser, app_address: str) -> Iterator[Page]:
+    """The page with its camera on and a face found. No script error."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, permissions=["camera"], accept_downloads=True
+    )
+    errors: list[str] = []
+    page = opened(context, app_address, KEEP_STREAMS)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    start(page).click()
+    expect(page.locator(".gauges")).to_have_count(1)
+    yield page
+    context.close()
+    assert errors == []
+
+
+#: Lets a test see whether the camera is on.
+KEEP_STREAMS = """
+const devices = navigator.mediaDevices;
+const ask = devices.getUserMedia.bind(devices);
+window.streams = [];
+devices.getUserMedia = async (wishes) => {
+  const stream = await ask(wishes);
+  window.streams.push(stream);
+  return stream;
+};"""
+
+
+def start(page: Page) -> Locator:
+    return page.locator("[data-live=begin]")
+
+
+def choose(page: Page, **choices: bool) -> None:
+    for name, wanted in choices.items():
+        page.locator(f".live input[name={name}]").set_checked(wanted)
+
+
+def watch(page: Page, count: int) -> np.ndarray:
+    """(N, 3) float: number of the path's frame, and the middle of what is drawn over it; of those
+    of `count` frames over which something is drawn."""
+    seen = page.evaluate(WATCH, {"count": count, **WATCH_FOR})
+    return np.array([entry for entry in seen if None not in entry], float).reshape(-1, 3)
+
+
+def camera_is_off(page: Page) -> None:
+    page.wait_for_function(
+        "streams.every((s) => s.getTracks().every((track) => track.readyState === 'ended'))"
+    )
+    assert page.evaluate("streams.length") > 0
+
+
+def recorded(page: Page, seconds: float, name: str) -> str:
+    """What the page saves after recording for a while: `csv` or `json`."""
+    page.locator("[data-live=record]").click()
+    page.wait_for_timeout(1000 * seconds)
+    page.locator("[data-live=record]").click()
+    with page.expect_download() as download:
+        page.locator(f"[data-live={name}]").click()
+    return Path(download.value.path()).read_text()
+
+
+def resting_points(page: Page) -> tuple[np.ndarray, np.ndarray]:
+    """(68, 2) each: the median points while the face rests at the path's start and at its end."""
+    frames = json.loads(recorded(page, 2.2 * ROUTE.frames / RATE, "json"))
+    points = np.array([f["faces"][0]["points"] for f in frames if f["faces"]])
+    middles = points.mean(axis=1)
+    still = np.zeros(len(points), bool)
+    still[4:] = np.linalg.norm(middles[4:] - middles[:-4], axis=1) < 1.0
+    halfway = (middles[still, 0].min() + middles[still, 0].max()) / 2
+    return tuple(  # type: ignore[return-value]
+        np.median(points[still & side], axis=0)
+        for side in (middles[:, 0] < halfway, middles[:, 0] > halfway)
+    )
+
+
+def test_points_land_where_the_known_motion_says(live: Page) -> None:
+    there, elsewhere = resting_points(live)
+    expected = moved(there, ROUTE.start, ROUTE.end)
+    error = np.linalg.norm(elsewhere - expected, axis=1).mean()
+    assert error < 0.02 * interocular_distance(expected)
+    assert there[36, 0] < there[45, 0]  # the person's right eye is on the left of the camera's
+
+
+def test_the_drawing_keeps_up_in_motion(live: Page) -> None:
+    choose(live, contours=False)
+    seen = watch(live, 2 * ROUTE.frames)
+    assert len(seen) > 1.5 * ROUTE.frames
+    places = [ROUTE.place(int(number)) for number in seen[:, 0]]
+    truth = np.array([[place.x, place.y] for place in places])
+    resting = np.array([ROUTE.resting(int(number)) for number in seen[:, 0]])
+    offset = np.median((seen[:, 1:] - truth)[resting], axis=0)
+    along = (seen[:, 1:] - truth - offset)[:, 0]
+    moving = np.array([0.4 < p < 0.9 for p in _shares(seen[:, 0])])
+    speed = (ROUTE.end.x - ROUTE.start.x) / ROUTE.there  # pixels a second
+    lag = -np.median(along[moving]) / speed
+    assert abs(lag) < 0.1
+    assert np.abs(along[resting]).max() < 5
+
+
+def _shares(numbers: np.ndarray) -> np.ndarray:
+    """How much of the way to the path's end each frame has behind it; 0 outside that way."""
+    share = (numbers / RATE - ROUTE.rest) / ROUTE.there
+    return np.where((share > 0) & (share < 1), share, 0.0)
+
+
+def test_mesh_and_filters_are_drawn(live: Page) -> None:
+    def inked() -> int:
+        live.wait_for_timeout(1500)
+        return live.evaluate("""() => {
+          const canvas = document.querySelector(".live canvas");
+          const context = canvas.getContext("2d");
+          const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+          return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+        }""")
+
+    choose(live, points=False, contours=False)
+    assert inked() == 0
+    choose(live, mesh=True)
+    mesh = inked()
+    assert mesh > 1000
+    choose(live, mesh=False, hat=True)
+    hat = inked()
+    assert hat > 2 * mesh
+    choose(live, sunglasses=True, moustache=True)
+    assert inked() > 1.2 * hat
+
+
+def test_gauges_and_readout(live: Page) -> None:
+    gauges = live.locator(".gauges")
+    expect(gauges.locator("[data-word=left_eye]")).to_have_text("open")
+    expect(gauges.get_by_role("meter", name="Smile")).to_be_visible()
+    expect(live.locator("[data-live=readout]")).to_contain_text("updates a second")
+    expect(live.locator("[data-live=readout]")).to_contain_text("ms on the server")
+
+
+def test_a_snapshot_and_a_recording_are_as_the_camera_sees(live: Page) -> None:
+    expect(live.locator(".live")).to_have_class("live mirrored")
+    with live.expect_download() as download:
+        live.locator("[data-live=snapshot]").click()
+    snapshot = Image.open(download.value.path())
+    assert (snapshot.format, snapshot.size) == ("PNG", (640, 480))
+    # The numbers' squares are at the bottom left: not mirrored.
+    left, right = (np.asarray(snapshot)[-8, x, :3].astype(int) for x in (150, 630))
+    assert np.ptp(left) < 30 and left.mean() < 40 < right.mean()
+    rows = list(csv.DictReader(recorded(live, 1.5, "csv").splitlines()))
+    assert list(rows[0]) == RECORDING_COLUMNS
+    times = [float(row["time_ms"]) for row in rows]
+    assert times[0] == 0 and times == sorted(times)
+    row = rows[-1]
+    assert float(row["x36"]) < float(row["x45"]) < 640
+    assert 0 < float(row["c30"]) <= 1
+    assert abs(float(row["yaw"])) < 30
+
+
+@pytest.mark.parametrize("way", ["button", "tab", "page"])
+def test_leaving_stops_the_camera(live: Page, way: str) -> None:
+    if way == "button":
+        live.get_by_role("button", name="Stop camera").click()
+    elif way == "tab":
+        live.get_by_role("tab", name="Photo").click()
+    else:
+        live.evaluate("""() => {
+          Object.defineProperty(document, "hidden", {value: true, configurable: true});
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""")
+    camera_is_off(live)
+    if way == "tab":
+        live.get_by_role("tab", name="Live").click()
+        expect(live.locator("[data-live=text]")).to_contain_text("turned off because you left")
+    start(live).click()
+    expect(live.locator(".gauges")).to_have_count(1)
+
+
+def test_a_lost_connection_is_said_and_comes_back(live: Page) -> None:
+    live.route("**/component_server/**", lambda route: route.abort())
+    trouble = live.locator("[data-live=trouble]")
+    expect(trouble).to_contain_text("Connection lost")
+    assert live.evaluate("streams.at(-1).getTracks()[0].readyState") == "live"
+    live.unroute("**/component_server/**")
+    trouble.get_by_role("button").click()
+    expect(trouble).to_be_hidden()
+    expect(live.locator(".gauges")).to_have_count(1)
+
+
+def test_works_at_the_width_of_a_phone_and_by_keyboard(browser: Browser, app_address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, permissions=["camera"])
+    page = opened(context, app_address)
+    start(page).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".gauges")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.locator(".live input[name=mesh]").focus()
+    page.keyboard.press("Space")
+    expect(page.locator(".live input[name=mesh]")).to_be_checked()
+    page.get_by_role("button", name="Stop camera").focus()
+    page.keyboard.press("Enter")
+    expect(start(page)).to_be_visible()
+    context.close()
+
+
+def failing_camera(error: str) -> str:
+    return (
+        "navigator.mediaDevices.getUserMedia = async () => "
+        f"{{ throw new DOMException('no', '{error}'); }};"
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (failing_camera("NotFoundError"), "No camera was found"),
+        (failing_camera("NotReadableError"), "The camera is in use"),
+        (
+            "Object.defineProperty(window, 'isSecureContext', {value: false});",
+            "The camera needs a secure address",
+        ),
+        (
+            "Object.defineProperty(navigator, 'mediaDevices', {value: undefined});",
+            "This browser lends no camera",
+        ),
+    ],
+    ids=["absent", "in use", "insecure", "old browser"],
+)
+def test_no_camera_is_explained(
+    browser: Browser, app_address: str, script: str, message: str
+) -> None:
+    context = browser.new_context(permissions=["camera"])
+    is_explained(opened(context, app_address, script), message)
+    context.close()
+
+
+def is_explained(page: Page, message: str) -> None:
+    start(page).click()
+    expect(page.locator("[data-live=title]")).to_have_text(message)
+    expect(start(page)).to_have_text("Try again")
+
+
+def test_a_refused_camera_is_explained(launch: Callable[..., Browser], app_address: str) -> None:
+    refusing = launch("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny")
+    is_explained(opened(refusing.new_context(), app_address), "The camera was refused")
+    refusing.close()
+
+
+def ask_server(page: Page, function: str, message: Any) -> Any:
+    """Calls a server function as the page's script does, but with any message."""
+    return page.evaluate(
+        """async ([fn_name, data]) => {
+          const config = window.gradio_config;
+          const part = config.components.find((c) => c.props.elem_id === "live");
+          const answer = await fetch(`${config.root}/gradio_api/component_server/`, {
+            method: "POST",
+            headers: {"Content-Type": "application/json"},
+            body: JSON.stringify({data, component_id: part.id, fn_name, session_hash: "test"}),
+          });
+          return {status: answer.status, ...(await answer.json())};
+        }""",
+        [function, message],
+    )
+
+
+def test_what_no_page_would_send_gets_a_sentence(live: Page) -> None:
+    assert ask_server(live, "track", "nonsense")["error"]["code"] == "frame"
+    frame = {"session": "guess", "image": "", "time": 1, "smoothing": 0.5, "filters": []}
+    assert ask_server(live, "track", frame)["error"]["code"] == "expired"
+    assert ask_server(live, "track", {**frame, "image": "A" * 2_000_000})["status"] == 413
+
+
+def test_full_is_said(live: Page) -> None:
+    keys = []
+    while "session" in (answer := ask_server(live, "open", {})):
+        keys.append(answer["session"])
+        assert len(keys) < 100
+    assert answer["error"]["code"] == "full"
+    live.get_by_role("button", name="Stop camera").click()
+    ask_server(live, "open", {})
+    start(live).click()
+    trouble = live.locator("[data-live=trouble]")
+    expect(trouble).to_contain_text("places for cameras are taken")
+    for key in keys:
+        ask_server(live, "close", key)
+    trouble.get_by_role("button").click()
+    expect(trouble).to_be_hidden()

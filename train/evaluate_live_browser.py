@@ -1,0 +1,181 @@
+"""The live view from its users' side: what a browser shows, and ten streams at once."""
+
+import base64
+import http.client
+import json
+import re
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from common.jpeg import encode_jpeg
+from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from train.fake_camera import RATE, WATCH, WATCH_FOR, Route, camera_arguments, film, write_y4m
+from train.moving_face import Place
+
+ROUTE = Route(Place(220, 230, 110), Place(430, 250, 110, 6))
+WARM_UP = 10.0  # seconds at the start of each measurement that do not count
+
+
+@dataclass(frozen=True)
+class BrowserFigures:
+    """One face in Chromium, server and browser on the same cores.
+
+    updates: answers drawn a second. round_trip, server: ms, means. lag: ms by which what is drawn
+    trails the face in steady motion, in the frame on show.
+    """
+
+    updates: float
+    round_trip: float
+    server: float
+    lag: float
+
+
+def in_browser(address: str, seconds: float = 20.0) -> BrowserFigures:
+    """Opens the live view of a running page in Chromium, with a moving face as its camera."""
+    with _live_page(address) as page:
+        page.wait_for_timeout(1000 * WARM_UP)
+        page.locator(
+            ".live input[name=contours]"
+        ).uncheck()  # the middle of the points alone is known
+        read = "({...document.querySelector('.live').dataset})"
+        samples = []
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            page.wait_for_timeout(1000)
+            samples.append(page.evaluate(read))
+        seen = page.evaluate(WATCH, {"count": 2 * ROUTE.frames, **WATCH_FOR})
+    updates, trip, server = (
+        float(np.mean([float(sample[name]) for sample in samples]))
+        for name in ("rate", "roundTrip", "server")
+    )
+    return BrowserFigures(updates, trip, server, _lag(seen))
+
+
+@contextmanager
+def _live_page(address: str) -> Iterator[Page]:
+    if CHROMIUM is None:
+        raise RuntimeError("no Chromium found; on Debian: apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        video = write_y4m(Path(folder) / "face.y4m", film(ROUTE))
+        arguments = CHROMIUM_ARGUMENTS + camera_arguments(video)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_context(permissions=["camera"]).new_page()
+        page.goto(address)
+        page.get_by_role("tab", name="Live").click()
+        page.locator("[data-live=begin]").click()
+        page.locator(".gauges").first.wait_for()
+        yield page
+        browser.close()
+
+
+def _lag(seen: list[list[float | None]]) -> float:
+    """Milliseconds, from [number of the frame, x, y] of what was drawn over each."""
+    known = np.array([entry for entry in seen if None not in entry], float)
+    numbers = known[:, 0].astype(int)
+    off = known[:, 1] - [ROUTE.place(number).x for number in numbers]
+    offset = np.median(off[[ROUTE.resting(number) for number in numbers]])
+    share = (numbers / RATE - ROUTE.rest) / ROUTE.there
+    speed = (ROUTE.end.x - ROUTE.start.x) / ROUTE.there  # pixels a second
+    return float(-1000 * np.median((off - offset)[(share > 0.4) & (share < 0.95)]) / speed)
+
+
+@dataclass
+class StreamFigures:
+    """Streams at once on loopback. updates: answers a second of each stream. errors: what went
+    wrong, at most a few. growth: MiB by which the server's memory grew after the warm-up."""
+
+    updates: list[float]
+    errors: list[str] = field(default_factory=list)
+    growth: float = 0.0
+    memory: float = 0.0
+
+
+def many_streams(
+    address: str, server_pid: int, seconds: float = 600.0, count: int = 10
+) -> StreamFigures:
+    """Runs streams that send as a page does: the next frame when the last was answered, and
+    never more than the camera's frames a second."""
+    frames = [_encoded(frame) for frame in list(film(ROUTE))[::3]]
+    streams = [_Stream(address, frames[index:] + frames[:index]) for index in range(count)]
+    started = time.monotonic()
+    for stream in streams:
+        stream.start()
+    time.sleep(min(30.0, seconds / 4))  # memory settles: caches, threads, first garbage
+    base = resident(server_pid)
+    counted, before = time.monotonic(), [stream.answers for stream in streams]
+    highest = base
+    while time.monotonic() - started < seconds:
+        time.sleep(1)
+        highest = max(highest, resident(server_pid))
+    spent = time.monotonic() - counted
+    updates = [
+        (stream.answers - first) / spent for stream, first in zip(streams, before, strict=True)
+    ]
+    for stream in streams:
+        stream.end()
+    errors = [error for stream in streams for error in stream.errors]
+    return StreamFigures(updates, errors, highest - base, highest)
+
+
+class _Stream(threading.Thread):
+    """One page's side of the connection."""
+
+    def __init__(self, address: str, images: list[str]):
+        super().__init__(daemon=True)
+        self.answers, self.errors = 0, list[str]()
+        self._images, self._over = images, threading.Event()
+        self._host = urlsplit(address).netloc
+        self._line = http.client.HTTPConnection(self._host, timeout=30)
+        self._line.request("GET", "/config")
+        config = json.loads(self._line.getresponse().read())
+        parts = config["components"]
+        self._part = next(p["id"] for p in parts if p["props"].get("elem_id") == "live")
+
+    def run(self) -> None:
+        try:
+            key = self._ask("open", {})["session"]
+            for image in cycle(self._images):
+                if self._over.is_set():
+                    break
+                sent = time.monotonic()
+                frame = {"session": key, "image": image, "time": 1000 * sent}
+                answer = self._ask("track", {**frame, "smoothing": 0.5, "filters": []})
+                if "error" in answer or len(answer["faces"]) > 1:
+                    self.errors.append(str(answer)[:200])
+                self.answers += 1
+                self._over.wait(max(0.0, sent + 1 / RATE - time.monotonic()))
+            self._ask("close", key)
+        except (OSError, KeyError, ValueError, http.client.HTTPException) as error:
+            self.errors.append(repr(error))
+
+    def end(self) -> None:
+        self._over.set()
+        self.join()
+
+    def _ask(self, function: str, data: Any) -> Any:
+        message = {"data": data, "component_id": self._part, "fn_name": function}
+        body = json.dumps({**message, "session_hash": str(id(self))})
+        path, headers = "/gradio_api/component_server/", {"Content-Type": "application/json"}
+        self._line.request("POST", path, body, headers)
+        return json.loads(self._line.getresponse().read())
+
+
+def _encoded(frame: np.ndarray) -> str:
+    return base64.b64encode(encode_jpeg(frame, 75)).decode()
+
+
+def resident(process: int) -> float:
+    """MiB of memory that a process has (Linux)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]
