@@ -1,15 +1,15 @@
 """The captioner: look at its data, train it in stages, and write its weights.
 
     python -m train.captioning show   [--output sheet.png]
-    python -m train.captioning all    --run runs/captioning
-    python -m train.captioning scst   --run runs/captioning       (one stage: xe, tune, whole, scst)
-    python -m train.captioning features --run runs/captioning     (stage xe's cache, ahead of it)
-    python -m train.captioning export --run runs/captioning --weights weights
+    python -m train.captioning all    --checkpoints runs/captioning
+    python -m train.captioning scst   --checkpoints runs/captioning   (or xe, tune, whole)
+    python -m train.captioning features --checkpoints runs/captioning   (stage xe's cache)
+    python -m train.captioning export --checkpoints runs/captioning --weights weights
     torchrun --nproc-per-node 2 -m train.captioning all …         (several GPUs or machines)
 
 Photos are named by `--train` and `--validation`; `--config` takes a JSON file of options, see
 `train/recipes`. Stages run one after the other, each from the best checkpoint of the one before;
-a run interrupted and started again with the same `--run` goes on where it was.
+a run interrupted and started again with the same `--checkpoints` goes on where it was.
 """
 
 import argparse
@@ -297,7 +297,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[CaptionConfig, argparse.Name
         defaults = dataclasses.replace(defaults, **values)
     parser = argparse.ArgumentParser(prog="python -m train.captioning", parents=[first])
     parser.add_argument("command", choices=["show", "features", *STAGES, "all", "export"])
-    parser.add_argument("--run", type=Path, default=Path("runs/captioning"))
+    parser.add_argument("--checkpoints", dest="run", type=Path, default=Path("runs/captioning"))
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="of export")
     parser.add_argument("--after", choices=STAGES, help="of export; the last stage done without")
     parser.add_argument("--output", type=Path, default=Path("out/captions.png"), help="of show")
