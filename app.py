@@ -41,9 +41,9 @@ def build_page() -> tuple[gr.Blocks, list[Background[Any]]]:
                 with gr.Tab(name):
                     models.append(build_tab(page))
         gr.HTML(
-            '<p class="privacy">Your photo goes to the machine that runs this page and no further. '
-            f"Its file is deleted there after {DELETE_AGE // 60} minutes, and what was found in it "
-            "when you close the page.</p>"
+            '<p class="privacy">What you show goes to the machine that runs this page and no '
+            f"further. Files are deleted there after {DELETE_AGE // 60} minutes, what was found in "
+            "them when you close the page; the camera's pictures are never stored.</p>"
         )
         _forget_when_closed(page)
     page.queue(max_size=QUEUE_SIZE)

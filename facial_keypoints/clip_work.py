@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, TimeoutError
 from pathlib import Path
 
+from .cores import use_one_core
 from .pipeline import FacialKeypoints
 from .recording import Recording
 from .video import Clip, Draw, Progress, VideoCancelled, annotate_clip
@@ -62,6 +63,7 @@ class ClipWork:
     def _run(self) -> None:
         try:
             _give_way()
+            use_one_core()
             pipeline = self._pipeline()
             if self._cancelled.is_set():
                 raise VideoCancelled

@@ -7,7 +7,6 @@ Gradio's queue, so `live.LiveSessions` says who is served when.
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from common.background import Background
 from common.ui import ASSETS, data_url
 from common.weights import WeightsError
 
+from .cores import use_one_core
 from .drawing import GROUP_COLOURS
 from .filters import FILTERS, PICTURES
 from .live import LiveError, LiveSessions
@@ -44,7 +44,7 @@ def build_live(ready: "Background[Ready]") -> LiveSessions:
         ready: the model, loaded when the first camera is started at the latest.
     """
     workers = min(os.cpu_count() or 1, MAX_WORKERS)
-    sessions = LiveSessions(lambda: _tracker(ready), workers=workers, prepare=_use_one_core)
+    sessions = LiveSessions(lambda: _tracker(ready), workers=workers, prepare=use_one_core)
     gr.HTML(
         (LIVE / "live.html").read_text(),
         js_on_load="\n".join((LIVE / name).read_text() for name in SCRIPTS),
@@ -113,19 +113,3 @@ def _tracker(ready: "Background[Ready]") -> "FaceTracker":
     from .tracking import Tracker  # here, because torch takes seconds to import
 
     return Tracker(ready.get().find_faces)
-
-
-def _use_one_core() -> None:
-    """Lets torch use one core in this thread, which so small a network runs best on.
-
-    Split over two cores, each of its layers waits for the slower one, spinning; where the browser
-    wants a core as well, that takes five times the time.
-    """
-    import torch
-
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    # New threads start with what any thread set last, so another one sets it back for them.
-    helper = threading.Thread(target=torch.set_num_threads, args=(usual,))
-    helper.start()
-    helper.join()

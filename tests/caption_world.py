@@ -73,7 +73,7 @@ def tiny_options(world: World, run: str) -> list[str]:
     """Options of a training that overfits the photos in seconds."""
     options = {
         "train": world.annotations, "validation": world.annotations,
-        "encoder-weights": world.resnet, "run": world.folder / run,
+        "encoder-weights": world.resnet, "checkpoints": world.folder / run,
         "features": world.folder / "features", "image-size": 64, "min-count": 1,
         "embed-size": 64, "heads": 4, "captions-per-photo": 2, "dropout": 0.0,
         "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 40, "xe-rate": 0.01,

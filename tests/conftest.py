@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.running_app import running_app
+from train.running_app import running_app
 
 # Examples are timed by the wall clock, which on a busy machine says nothing about the code.
 settings.register_profile("no deadline", deadline=None)

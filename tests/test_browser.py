@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
 LIMIT = 90_000  # milliseconds; all of it takes a second where nothing else runs
 

@@ -13,20 +13,20 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from facial_keypoints.markup import interocular_distance
 from facial_keypoints.recording import RECORDING_COLUMNS
-from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 from train.fake_camera import (
     RATE,
+    ROUTE,
     WATCH,
     WATCH_FOR,
-    Route,
     camera_arguments,
     film,
+    lag,
     write_y4m,
 )
-from train.moving_face import Place, moved
+from train.moving_face import moved
+from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
 LIMIT = 60_000  # milliseconds; all of it takes a second where nothing else runs
-ROUTE = Route(Place(220, 230, 110), Place(430, 250, 110, 6))
 
 pytestmark = [
     pytest.mark.browser,
@@ -110,13 +110,6 @@ def choose(page: Page, **choices: bool) -> None:
         page.locator(f".live input[name={name}]").set_checked(wanted)
 
 
-def watch(page: Page, count: int) -> np.ndarray:
-    """(N, 3) float: number of the path's frame, and the middle of what is drawn over it; of those
-    of `count` frames over which something is drawn."""
-    seen = page.evaluate(WATCH, {"count": count, **WATCH_FOR})
-    return np.array([entry for entry in seen if None not in entry], float).reshape(-1, 3)
-
-
 def camera_is_off(page: Page) -> None:
     page.wait_for_function(
         "streams.every((s) => s.getTracks().every((track) => track.readyState === 'ended'))"
@@ -158,24 +151,9 @@ def test_points_land_where_the_known_motion_says(live: Page) -> None:
 
 def test_the_drawing_keeps_up_in_motion(live: Page) -> None:
     choose(live, contours=False)
-    seen = watch(live, 2 * ROUTE.frames)
-    assert len(seen) > 1.5 * ROUTE.frames
-    places = [ROUTE.place(int(number)) for number in seen[:, 0]]
-    truth = np.array([[place.x, place.y] for place in places])
-    resting = np.array([ROUTE.resting(int(number)) for number in seen[:, 0]])
-    offset = np.median((seen[:, 1:] - truth)[resting], axis=0)
-    along = (seen[:, 1:] - truth - offset)[:, 0]
-    moving = np.array([0.4 < p < 0.9 for p in _shares(seen[:, 0])])
-    speed = (ROUTE.end.x - ROUTE.start.x) / ROUTE.there  # pixels a second
-    lag = -np.median(along[moving]) / speed
-    assert abs(lag) < 0.1
-    assert np.abs(along[resting]).max() < 5
-
-
-def _shares(numbers: np.ndarray) -> np.ndarray:
-    """How much of the way to the path's end each frame has behind it; 0 outside that way."""
-    share = (numbers / RATE - ROUTE.rest) / ROUTE.there
-    return np.where((share > 0) & (share < 1), share, 0.0)
+    seen = live.evaluate(WATCH, {"count": 2 * ROUTE.frames, **WATCH_FOR})
+    assert sum(None not in entry for entry in seen) > 1.5 * ROUTE.frames
+    assert abs(lag(seen, ROUTE)) < 100  # milliseconds
 
 
 def test_mesh_and_filters_are_drawn(live: Page) -> None:
@@ -204,8 +182,8 @@ def test_gauges_and_readout(live: Page) -> None:
     gauges = live.locator(".gauges")
     expect(gauges.locator("[data-word=left_eye]")).to_have_text("open")
     expect(gauges.get_by_role("meter", name="Smile")).to_be_visible()
-    expect(live.locator("[data-live=readout]")).to_contain_text("updates a second")
-    expect(live.locator("[data-live=readout]")).to_contain_text("ms on the server")
+    expect(live.locator("[data-live=readout]")).to_contain_text("updates/s")
+    expect(live.locator("[data-live=readout]")).to_contain_text("ms server")
 
 
 def test_a_snapshot_and_a_recording_are_as_the_camera_sees(live: Page) -> None:

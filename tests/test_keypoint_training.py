@@ -11,10 +11,10 @@ import torch
 from facial_keypoints.network import KeypointNetConfig
 from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
-from tests.running_app import free_port
 from train.keypoint_data import load_faces, read_faces
 from train.keypoint_metrics import point_errors, predict_from_boxes
 from train.keypoints import export, main
+from train.running_app import free_port
 from train.training import load_checkpoint
 
 TINY = ["--widths", "16", "32", "32", "32", "--depths", "1", "1", "1", "1"]

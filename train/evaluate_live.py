@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.jpeg import encode_jpeg
+from facial_keypoints.cores import use_one_core
 from facial_keypoints.live import LiveLimits, decode_frame
 from facial_keypoints.markup import interocular_distance
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.smoothing import MAX_CARRY
 from facial_keypoints.track import TrackedFace
 from facial_keypoints.tracking import Tracker
+from train import evaluate_live_browser
 from train.moving_face import Film, Place, moved
 
 RATE = 20.0  # answers a second
@@ -35,15 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", help="path without suffix; the project's own by default")
     parser.add_argument("--frames", type=int, default=300, help="timed; default: %(default)s")
     parser.add_argument("--smoothing", type=float, default=0.5, help="default: %(default)s")
+    evaluate_live_browser.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
     pipeline = FacialKeypoints.load(options.weights)
+    use_one_core()  # as live streams do
     print("| live tracking | |\n|---|---|")
     print_server_time(pipeline, options.frames, options.smoothing)
     print_jitter(pipeline, options.smoothing)
     print_lag(pipeline, options.smoothing)
+    evaluate_live_browser.run(options)
 
 
 def print_server_time(pipeline: FacialKeypoints, frames: int, smoothing: float) -> None:

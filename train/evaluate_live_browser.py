@@ -1,15 +1,20 @@
-"""The live view from its users' side: what a browser shows, and ten streams at once."""
+"""The live view from its users' side: what a browser shows, and ten streams at once.
 
+Part of `python -m train.evaluate live`; each measurement starts a page of its own.
+"""
+
+import argparse
 import base64
 import http.client
 import json
 import re
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -19,12 +24,67 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from common.jpeg import encode_jpeg
-from tests.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
-from train.fake_camera import RATE, WATCH, WATCH_FOR, Route, camera_arguments, film, write_y4m
-from train.moving_face import Place
+from train.fake_camera import (
+    RATE,
+    ROUTE,
+    WATCH,
+    WATCH_FOR,
+    camera_arguments,
+    film,
+    lag,
+    write_y4m,
+)
+from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, app_process
 
-ROUTE = Route(Place(220, 230, 110), Place(430, 250, 110, 6))
 WARM_UP = 10.0  # seconds at the start of each measurement that do not count
+
+
+STREAMS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of these measurements; 0 leaves one out."""
+    parser.add_argument(
+        "--browser-seconds", type=float, default=20.0, help="in Chromium; default: %(default)s"
+    )
+    parser.add_argument(
+        "--stream-minutes",
+        type=float,
+        default=10.0,
+        help=f"of {STREAMS} streams at once; default: %(default)s",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Prints the figures as rows of a Markdown table."""
+    if options.browser_seconds > 0:
+        with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (_, address):
+            print_browser(in_browser(address, options.browser_seconds))
+    if options.stream_minutes > 0:
+        with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (pid, address):
+            seconds = 60 * options.stream_minutes
+            print_streams(many_streams(address, pid, seconds, STREAMS), options.stream_minutes)
+
+
+def print_browser(figures: "BrowserFigures") -> None:
+    """One row for each figure."""
+    print(f"| overlay updates in Chromium, same cores, one face | {figures.updates:.1f} a second |")
+    print(
+        f"| round trip / server time there | {figures.round_trip:.0f} / {figures.server:.0f} ms |"
+    )
+    print(f"| lag of the drawing in steady motion, seen in Chromium | {figures.lag:.0f} ms |")
+
+
+def print_streams(figures: "StreamFigures", minutes: float) -> None:
+    """One row for each figure."""
+    slowest, fastest = min(figures.updates), max(figures.updates)
+    name = f"{len(figures.updates)} streams at once, {minutes:g} minutes"
+    print(f"| {name}: updates of each | {slowest:.1f} to {fastest:.1f} a second |")
+    print(f"| {name}: errors | {len(figures.errors)} |")
+    memory = f"{figures.growth:.0f} of {figures.memory:.0f} MiB"
+    print(f"| {name}: growth of the server's memory | {memory} |")
+    for error in figures.errors[:5]:
+        print(error, file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -59,7 +119,7 @@ def in_browser(address: str, seconds: float = 20.0) -> BrowserFigures:
         float(np.mean([float(sample[name]) for sample in samples]))
         for name in ("rate", "roundTrip", "server")
     )
-    return BrowserFigures(updates, trip, server, _lag(seen))
+    return BrowserFigures(updates, trip, server, lag(seen, ROUTE))
 
 
 @contextmanager
@@ -79,26 +139,16 @@ def _live_page(address: str) -> Iterator[Page]:
         browser.close()
 
 
-def _lag(seen: list[list[float | None]]) -> float:
-    """Milliseconds, from [number of the frame, x, y] of what was drawn over each."""
-    known = np.array([entry for entry in seen if None not in entry], float)
-    numbers = known[:, 0].astype(int)
-    off = known[:, 1] - [ROUTE.place(number).x for number in numbers]
-    offset = np.median(off[[ROUTE.resting(number) for number in numbers]])
-    share = (numbers / RATE - ROUTE.rest) / ROUTE.there
-    speed = (ROUTE.end.x - ROUTE.start.x) / ROUTE.there  # pixels a second
-    return float(-1000 * np.median((off - offset)[(share > 0.4) & (share < 0.95)]) / speed)
-
-
 @dataclass
 class StreamFigures:
     """Streams at once on loopback. updates: answers a second of each stream. errors: what went
-    wrong, at most a few. growth: MiB by which the server's memory grew after the warm-up."""
+    wrong. growth: MiB by which the server's memory was at most above that after the warm-up.
+    memory: MiB, the most it had."""
 
     updates: list[float]
-    errors: list[str] = field(default_factory=list)
-    growth: float = 0.0
-    memory: float = 0.0
+    errors: list[str]
+    growth: float
+    memory: float
 
 
 def many_streams(

@@ -54,6 +54,10 @@ class Route:
         return all(place == before[0] for place in before)
 
 
+#: To the right by three eye distances in two seconds, and a little down and tilted.
+ROUTE = Route(Place(220, 230, 110), Place(430, 250, 110, 6))
+
+
 def film(path: Route) -> Iterable[np.ndarray]:
     """The frames of the path, (480, 640, 3) uint8 RGB, with a camera's noise and their numbers."""
     for index in range(path.frames):
@@ -84,3 +88,17 @@ def camera_arguments(video: Path) -> list[str]:
 #: JavaScript that looks at what a page shows, and its argument but for `count`, a number of frames.
 WATCH = (Path(__file__).parent / "watch.js").read_text()
 WATCH_FOR = {"bits": BITS, "square": SQUARE}
+
+
+def lag(seen: list[list[float | None]], path: Route) -> float:
+    """Milliseconds by which what is drawn trails the face on its steady way to the path's end.
+
+    seen: [number of the frame, x, y] of what was drawn over each frame; None where nothing was.
+    """
+    known = np.array([entry for entry in seen if None not in entry], float)
+    numbers = known[:, 0].astype(int)
+    off = known[:, 1] - [path.place(number).x for number in numbers]
+    offset = np.median(off[[path.resting(number) for number in numbers]])
+    share = (numbers / RATE - path.rest) / path.there
+    speed = (path.end.x - path.start.x) / path.there  # pixels a second
+    return float(-1000 * np.median((off - offset)[(share > 0.4) & (share < 0.95)]) / speed)

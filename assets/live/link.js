@@ -37,7 +37,7 @@ class Link {
     this.lastOffer = 0;
     this.newest = -1;
     this.answered = []; // when answers came, for the rate
-    this.roundTrip = this.serverTime = this.dropped = 0;
+    this.roundTrip = this.serverTime = this.wait = this.dropped = 0;
     this.open();
   }
 
@@ -123,13 +123,16 @@ class Link {
     this.onAnswer(answer, time);
   }
 
-  // On a long way several frames travel at once, as many as the camera takes on a round trip;
-  // but not where they would only wait at the server.
+  // On a long way several frames travel at once: as many as keep the server at work, which gets
+  // the next when it is done with one, and no sooner than the camera has one. More would wait.
   pace(answer, roundTrip) {
-    this.roundTrip += 0.1 * (roundTrip - this.roundTrip);
-    this.serverTime += 0.1 * (answer.server - this.serverTime);
-    const congested = answer.wait > 10 + 2 * answer.server;
-    const wanted = Math.ceil(this.roundTrip / this.interval + SLACK);
+    const follow = (old, value) => old + 0.1 * (value - old);
+    this.roundTrip = follow(this.roundTrip, roundTrip);
+    this.serverTime = follow(this.serverTime, answer.server);
+    this.wait = follow(this.wait, answer.wait);
+    const wanted = Math.ceil(
+      (this.roundTrip - this.wait) / Math.max(this.serverTime, this.interval) + SLACK);
+    const congested = this.wait > this.serverTime + 10; // others want it as well
     this.allowed = congested ? 1 : Math.min(Math.max(wanted, 1), MAX_IN_FLIGHT);
   }
 

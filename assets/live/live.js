@@ -4,6 +4,7 @@
 const LONGEST_SIDE = 480; // pixels of what is sent; a face needs 128 of them
 const READOUT_PAUSE = 500; // ms
 const NO_FACE_HINT = 1500; // ms without a face before it is mentioned
+const PICTURE_WIDTH = 512; // pixels of a filter's picture
 const FILTER_NAMES = ["sunglasses", "hat", "moustache"];
 
 class LiveView {
@@ -199,16 +200,27 @@ class LiveView {
     filters.forEach((name) => this.picture(name));
   }
 
-  // A filter's image; asked for when it is first worn.
+  // A filter's picture, asked for when it is first worn. Kept no larger than it is ever shown,
+  // as it is drawn anew on every frame; width and height are what its place is meant for.
   picture(name) {
-    if (!(name in this.pictures)) {
-      this.pictures[name] = null;
-      this.server.filter_picture({name}).then((url) => {
-        if (!url) delete this.pictures[name];
-        else this.pictures[name] = Object.assign(new Image(), {src: url});
-      });
-    }
-    return this.pictures[name]?.complete ? this.pictures[name] : undefined;
+    if (!(name in this.pictures)) this.pictures[name] = this.loadPicture(name);
+    return this.pictures[name].image ? this.pictures[name] : undefined;
+  }
+
+  loadPicture(name) {
+    const picture = {};
+    this.server.filter_picture({name}).then(async (url) => {
+      if (!url) { // no connection; to be asked for again
+        delete this.pictures[name];
+        return;
+      }
+      const full = Object.assign(new Image(), {src: url});
+      await full.decode();
+      const {naturalWidth: width, naturalHeight: height} = full;
+      const size = {resizeWidth: Math.min(width, PICTURE_WIDTH), resizeQuality: "high"};
+      Object.assign(picture, {width, height, image: await createImageBitmap(full, size)});
+    });
+    return picture;
   }
 
   // A camera at the back of a phone shows the world, which nobody expects mirrored.
@@ -243,8 +255,8 @@ class LiveView {
     const {link} = this;
     const text = link.key === null
       ? "Connecting …"
-      : `${link.rate().toFixed(0)} updates a second · ${link.roundTrip.toFixed(0)} ms round trip · `
-        + `${link.serverTime.toFixed(0)} ms on the server`;
+      : `${link.rate().toFixed(0)} updates/s · ${link.roundTrip.toFixed(0)} ms round trip · `
+        + `${link.serverTime.toFixed(0)} ms server`;
     this.parts.readout.textContent = text;
     Object.assign(this.root.dataset, {
       rate: link.rate().toFixed(1), roundTrip: link.roundTrip.toFixed(1),

@@ -32,7 +32,7 @@ const faceSize = (face) => {
 };
 
 // setup: what the server says once: parts, colours, mesh, carry.
-// picture(name): the filter's image, or undefined while it is loading.
+// picture(name): the filter's {image, width, height}, or undefined while it is loading.
 class Overlay {
   constructor(setup, picture) {
     Object.assign(this, {setup, picture});
@@ -58,7 +58,7 @@ class Overlay {
   drawFace(context, face, ahead, choices, scale) {
     const size = faceSize(face);
     // Thin on a small face, but never too thin to be seen on the screen.
-    const width = Math.min(Math.max(0.007 * size, 1.1 / scale), 0.02 * size);
+    const width = Math.min(Math.max(0.007 * size, 0.8 / scale), 0.02 * size);
     for (const name of choices.filters) this.dress(context, face.filters[name], name, ahead);
     if (choices.mesh) this.mesh(context, face, width);
     if (choices.contours) this.contours(context, face, width);
@@ -71,7 +71,7 @@ class Overlay {
     const [a, c, x, b, d, y] = placeAt(filter, ahead);
     context.save();
     context.transform(a, b, c, d, x, y);
-    context.drawImage(picture, -0.5, -0.5);
+    context.drawImage(picture.image, -0.5, -0.5, picture.width, picture.height);
     context.restore();
   }
 

@@ -1,4 +1,4 @@
-"""Starts the page as a user would, for tests and screenshots."""
+"""Starts the page as a user would, for tests, screenshots and measurements."""
 
 import os
 import shutil
@@ -43,9 +43,16 @@ def start_app(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
 @contextmanager
 def running_app(folder: Path) -> Iterator[str]:
     """The address of a page that runs until the end of the `with`."""
+    with app_process(folder) as (_, address):
+        yield address
+
+
+@contextmanager
+def app_process(folder: Path) -> Iterator[tuple[int, str]]:
+    """The process id and the address of a page that runs until the end of the `with`."""
     app = start_app(folder, "--port", str(free_port()))
     try:
-        yield _printed_address(app, folder / "log")
+        yield app.pid, _printed_address(app, folder / "log")
     finally:
         app.terminate()
         try:
