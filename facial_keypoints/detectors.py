@@ -89,7 +89,7 @@ class HaarDetector:
     ):
         if not hasattr(cv2, "CascadeClassifier"):
             raise ImportError(
-                "Haar cascades need opencv-python 4 (pip install 'opencv-python<5'), "
+                "Haar cascades need OpenCV 4 (pip install 'opencv-python-headless<5'), "
                 f"this is OpenCV {cv2.__version__}"
             )
         self.quick, self.thorough, self.sufficient = tuple(quick), tuple(thorough), sufficient
