@@ -8,7 +8,7 @@ import numpy as np
 
 from captioning.captioner import Captioner
 from captioning.export import FORMATS, Record
-from captioning.search import SearchOptions
+from captioning.options import SearchOptions
 from common.command_line import (
     FAILED,
     Outcome,

@@ -13,16 +13,16 @@ from torch import Tensor
 from captioning.caption import Alternative, Caption, Word
 from captioning.decoder import Decoder, DecoderConfig, Photos
 from captioning.encoder import Encoder, Preprocessing
+from captioning.options import SearchOptions
 from captioning.search import (
     Found,
     Rules,
-    SearchOptions,
     beam_search,
     drain,
     sample_captions,
     spoken,
 )
-from captioning.vocabulary import END, START, Vocabulary, join_words
+from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words
 from common.precision import fastest_precision
 from common.weights import load_model
 
@@ -33,9 +33,14 @@ _RUNNERS_UP = 5
 
 @dataclass(frozen=True)
 class Progress:
-    """A step of `Captioner.stream`: the best text so far; at the last step, the captions."""
+    """A step of `Captioner.stream`.
+
+    text, words: the best caption so far; it need not be how the next step's begins.
+    captions: at the last step, what was found, best first; empty before.
+    """
 
     text: str
+    words: tuple[Word, ...]
     captions: tuple[Caption, ...]
 
 
@@ -124,9 +129,11 @@ class Captioner:
                     words = next(search)
                 except StopIteration as stop:
                     captions = tuple(self._describe(photo, stop.value)[0])
-                    yield Progress(captions[0].text, captions)
+                    yield Progress(captions[0].text, captions[0].words, captions)
                     return
-            yield Progress(join_words(self.vocabulary.decode(words)), ())
+                spoken_words = tuple(number for number in words if number > UNKNOWN)
+                ((so_far,),) = self._describe(photo, [[Found(spoken_words, 0.0)]])
+            yield Progress(so_far.text, so_far.words, ())
 
     def _search(
         self, photos: Photos, options: SearchOptions
