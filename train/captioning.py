@@ -69,6 +69,7 @@ class CaptionConfig:
         "data/captions/flickr8k_val.json",
     )
     validation_photos: int = 300  # of each set, after each epoch; 0 for all
+    start_from: str = ""  # another run, whose last stage's decoder and encoder this one starts with
     encoder_weights: str = ""  # a safetensors file of a ResNet-50; torchvision's without
     encoder_strides: str = "v1.5"  # v1 for weights of the original layout
     image_size: int = 224
@@ -207,8 +208,11 @@ class Training:
         torch.manual_seed(self.config.seed)
         decoder = Decoder(self.decoder_config())
         encoder: Encoder | None = None
-        for name in STAGES[: STAGES.index(before) if before else None]:
-            best = load_checkpoint(self.run / name / "best.pt", torch.device("cpu"))
+        folders = [self.run / name for name in STAGES[: STAGES.index(before) if before else None]]
+        if self.config.start_from:
+            folders = [Path(self.config.start_from) / name for name in STAGES] + folders
+        for folder in folders:
+            best = load_checkpoint(folder / "best.pt", torch.device("cpu"))
             if best is None:
                 continue
             decoder.load_state_dict(best["decoder"])
@@ -244,7 +248,7 @@ def export(training: Training, folder: Path, after: str | None) -> None:
     before = STAGES[STAGES.index(after) + 1 :][:1] if after else ()
     decoder, encoder = training.latest(before=before[0] if before else None)
     options = dataclasses.asdict(training.config)
-    for key in ("features", "encoder_weights"):  # this machine's folders
+    for key in ("features", "encoder_weights", "start_from"):  # this machine's folders
         options[key] = Path(options[key]).name
     for key in ("train", "validation"):
         options[key] = [_name(source) for source in options[key]]
