@@ -13,11 +13,13 @@ import numpy as np
 class Detection:
     """box: (4,) float64, x, y, width, height of the *landmark box*: as tight around the 68
     points as the detector can tell, in pixels of the photo. score: higher is surer; comparable
-    within one detector only.
+    within one detector only. points: (5, 2) float64 in `markup.five_points`' order, pixels of the
+    photo, where the detector tells them.
     """
 
     box: np.ndarray
     score: float
+    points: np.ndarray | None = None
 
 
 class Detector(Protocol):

@@ -58,6 +58,25 @@ def _flip_table() -> np.ndarray:
 #: `points[FLIP]` puts the points of a mirrored face back in the markup's order; its own inverse.
 FLIP = _flip_table()
 
+#: The five points that face detectors mark: right eye, left eye, nose, mouth corners right, left.
+NUM_FIVE = 5
+#: `five[FIVE_FLIP]` puts the five points of a mirrored face back in their order.
+FIVE_FLIP = (1, 0, 2, 4, 3)
+
+
+def five_points(points: np.ndarray) -> np.ndarray:
+    """The five points among the 68: the eyes' middles, the nose's tip, the mouth's corners.
+
+    Args:
+        points: (..., 68, 2) float, any frame.
+
+    Returns:
+        (..., 5, 2), right eye, left eye, nose, right and left corner of the mouth.
+    """
+    eyes = [points[..., list(PARTS[eye]), :].mean(axis=-2) for eye in ("right_eye", "left_eye")]
+    others = [points[..., index, :] for index in (30, 48, 54)]
+    return np.stack([*eyes, *others], axis=-2)
+
 
 def interocular_distance(points: np.ndarray) -> np.ndarray:
     """Distance of the outer eye corners, the 300-W normaliser of NME.

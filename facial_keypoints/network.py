@@ -56,12 +56,12 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1):
         super().__init__()
-        self.conv1 = _conv(inputs, outputs, 3, stride)
-        self.conv2 = _conv(outputs, outputs, 3, activate=False)
+        self.conv1 = conv_block(inputs, outputs, 3, stride)
+        self.conv2 = conv_block(outputs, outputs, 3, activate=False)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             pool = nn.AvgPool2d(stride) if stride != 1 else nn.Identity()
-            self.shortcut = nn.Sequential(pool, _conv(inputs, outputs, 1, activate=False))
+            self.shortcut = nn.Sequential(pool, conv_block(inputs, outputs, 1, activate=False))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
@@ -75,7 +75,7 @@ class KeypointNet(nn.Module):
         self.config = config = config or KeypointNetConfig()
         widths = config.widths
         # Overlapping patches straight to stride 4: maps at stride 2 cost more than they give.
-        self.stem = _conv(3, widths[0], kernel=8, stride=4, padding=2)
+        self.stem = conv_block(3, widths[0], kernel=8, stride=4, padding=2)
         stages = []
         for level, (width, depth) in enumerate(zip(widths, config.depths, strict=True)):
             first = ResidualBlock(widths[max(level - 1, 0)], width, stride=2 if level else 1)
@@ -117,9 +117,11 @@ class HeatmapHead(nn.Module):
         self.cells = config.input_size // config.heatmap_stride
         widths = config.widths[{4: 0, 8: 1}[config.heatmap_stride] :]
         pairs = list(pairwise(widths))
-        self.narrow = nn.ModuleList(_conv(deep, width, 1) for width, deep in pairs)
-        self.lateral = nn.ModuleList(_conv(width, width, 1, activate=False) for width, _ in pairs)
-        self.smooth = nn.ModuleList(_conv(width, width, 3) for width, _ in pairs)
+        self.narrow = nn.ModuleList(conv_block(deep, width, 1) for width, deep in pairs)
+        self.lateral = nn.ModuleList(
+            conv_block(width, width, 1, activate=False) for width, _ in pairs
+        )
+        self.smooth = nn.ModuleList(conv_block(width, width, 3) for width, _ in pairs)
         self.heatmaps = nn.Conv2d(widths[0], NUM_POINTS, 1)
         self.log_scale = PerPointLinear(widths[0])
 
@@ -142,7 +144,7 @@ class RegressionHead(nn.Module):
     def __init__(self, config: KeypointNetConfig, width: int = 128):
         super().__init__()
         side = config.input_size // 32
-        self.reduce = _conv(config.widths[-1], width, 1)
+        self.reduce = conv_block(config.widths[-1], width, 1)
         self.linear = nn.Linear(width * side * side, NUM_POINTS * 3)
         nn.init.zeros_(self.linear.bias)
 
@@ -184,7 +186,7 @@ def _cell_centres(size: int, device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(-1, 2)
 
 
-def _conv(
+def conv_block(
     inputs: int,
     outputs: int,
     kernel: int,
@@ -192,6 +194,7 @@ def _conv(
     padding: int | None = None,
     activate: bool = True,
 ) -> nn.Sequential:
+    """A convolution without bias, batch norm and, unless told otherwise, ReLU."""
     padding = kernel // 2 if padding is None else padding
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .crops import Crops, crops_from_points, cut, to_photo
 from .markup import FLIP, interocular_distance
 from .network import KeypointNet, preprocess
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 #: A point counts as right when it is within this share of the outer-eye-corner distance.
 TOLERANCE = 0.05
@@ -98,7 +101,7 @@ class KeypointPredictor:
         )
 
 
-def fold_batch_norm(network: KeypointNet) -> KeypointNet:
+def fold_batch_norm(network: Network) -> Network:
     """Folds each batch norm into the convolution before it, in place; same answers, less work."""
     for module in list(network.modules()):
         if not isinstance(module, torch.nn.Sequential) or len(module) < 2:

@@ -4,7 +4,6 @@ Geometry mimics a detector's imprecise boxes and the refinement's precise ones; 
 mimics cameras, networks and hands in front of faces.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import cv2
@@ -12,8 +11,17 @@ import numpy as np
 
 from facial_keypoints.crops import Crops, crop_matrices, crops_from_points, cut, to_crop
 from facial_keypoints.markup import FLIP
-
-Rng = np.random.Generator
+from train.picture_effects import (
+    Effect,
+    Rng,
+    blur,
+    colour,
+    compression,
+    low_resolution,
+    noise,
+    saturation,
+    shadow,
+)
 
 
 def random_view(
@@ -95,61 +103,6 @@ def degrade(view: np.ndarray, rng: Rng) -> np.ndarray:
     return view
 
 
-def _colour(view: np.ndarray, rng: Rng) -> np.ndarray:
-    """Gamma, contrast, brightness and white balance, through one look-up table."""
-    ramp = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.normal(0, 0.25))
-    ramp = (ramp - 0.5) * np.exp(rng.normal(0, 0.2)) + 0.5 + rng.normal(0, 0.08)
-    table = ramp * np.exp(rng.normal(0, 0.07, (1, 3))) * 255
-    return cv2.LUT(view, np.clip(table, 0, 255).astype(np.uint8)[None])
-
-
-def _saturation(view: np.ndarray, rng: Rng) -> np.ndarray:
-    grey = cv2.cvtColor(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    keep = 0.0 if rng.random() < 0.35 else rng.uniform(0.2, 1.6)
-    return cv2.addWeighted(view, keep, grey, 1 - keep, 0)
-
-
-def _shadow(view: np.ndarray, rng: Rng) -> np.ndarray:
-    """Light from one side."""
-    size = view.shape[0]
-    axis = np.linspace(-1, 1, size, dtype=np.float32)
-    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 0.8)
-    slope = np.cos(angle) * axis[None] + np.sin(angle) * axis[:, None]
-    gain = 1 + strength * np.clip(slope * rng.uniform(0.7, 3), -1, 0.4)
-    return np.clip(view * gain[:, :, None], 0, 255).astype(np.uint8)
-
-
-def _blur(view: np.ndarray, rng: Rng) -> np.ndarray:
-    if rng.random() < 0.6:
-        return cv2.GaussianBlur(view, (0, 0), rng.uniform(0.4, 2.2))
-    length = int(rng.integers(3, 10))  # motion
-    kernel = np.zeros((length, length), np.float32)
-    kernel[length // 2] = 1 / length
-    turn = cv2.getRotationMatrix2D(((length - 1) / 2,) * 2, rng.uniform(0, 180), 1)
-    turned = cv2.warpAffine(kernel, turn, (length, length))
-    return cv2.filter2D(view, -1, turned / max(turned.sum(), 1e-6))
-
-
-def _low_resolution(view: np.ndarray, rng: Rng) -> np.ndarray:
-    size = view.shape[0]
-    small = int(size / rng.uniform(1.5, 5))
-    shrunk = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA)
-    grow = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
-    return cv2.resize(shrunk, (size, size), interpolation=grow)
-
-
-def _noise(view: np.ndarray, rng: Rng) -> np.ndarray:
-    noise = rng.standard_normal(view.shape, np.float32) * rng.uniform(2, 16)
-    return np.clip(view + noise, 0, 255).astype(np.uint8)
-
-
-def _compression(view: np.ndarray, rng: Rng) -> np.ndarray:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))]
-    decoded = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_COLOR)
-    assert decoded is not None  # it was encoded a line ago
-    return decoded
-
-
 def _occlusion(view: np.ndarray, rng: Rng) -> np.ndarray:
     """A turned rectangle or an ellipse of one colour, or of another place in the picture."""
     size = view.shape[0]
@@ -169,13 +122,13 @@ def _occlusion(view: np.ndarray, rng: Rng) -> np.ndarray:
     return np.where(mask[:, :, None] > 0, cover, view)
 
 
-_EFFECTS: tuple[tuple[float, Callable[[np.ndarray, Rng], np.ndarray]], ...] = (
+_EFFECTS: tuple[tuple[float, Effect], ...] = (
     (0.30, _occlusion),
-    (0.70, _colour),
-    (0.30, _saturation),
-    (0.20, _shadow),
-    (0.20, _blur),
-    (0.25, _low_resolution),
-    (0.15, _noise),
-    (0.15, _compression),
+    (0.70, colour),
+    (0.30, saturation),
+    (0.20, shadow),
+    (0.20, blur),
+    (0.25, low_resolution),
+    (0.15, noise),
+    (0.15, compression),
 )

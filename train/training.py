@@ -37,6 +37,14 @@ class Process:
         dist.all_reduce(votes)
         return votes.item() > 0
 
+    def told(self, value: float) -> float:
+        """The first process's value, on every process: one clock for all."""
+        if self.world == 1:
+            return value
+        told = torch.tensor(value, dtype=torch.float64, device=self.device)
+        dist.broadcast(told, 0)
+        return told.item()
+
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model on this process's device, synchronised with the others' by DDP."""
         model = model.to(self.device)

@@ -1,0 +1,272 @@
+"""Photos and faces that the detector learns from: a teacher's boxes, and crops with 68 points.
+
+`face_boxes.csv` beside the photos is the teacher's table: `file, x, y, w, h, score, right_eye_x,
+right_eye_y, left_eye_x, left_eye_y`, pixels of the photo, one face a row; a row with empty fields
+is a photo without a face. Its boxes go from the forehead to the chin; every box here is turned
+into the landmark box (brow to chin) that `facial_keypoints.detectors.Detection` promises.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common.photos import read_photo
+from facial_keypoints.markup import NUM_FIVE, five_points
+from facial_keypoints.pipeline import landmark_box
+from train.keypoint_data import LabelledFace, read_faces, split_by_subject
+
+TABLE = "face_boxes.csv"
+
+#: Where the landmark box lies in the teacher's, in shares of its width (first and third) and
+#: height: centre x, centre y (from the box's centre), width, height. Medians that
+#: `python -m train.detector_labels` prints; across, faces are symmetrical.
+LANDMARK_BOX = (0.0, 0.09, 0.93, 0.76)
+
+#: Teacher score under which a box is doubtful: neither a face nor a place without one.
+DOUBTFUL = 0.8
+
+
+@dataclass(frozen=True)
+class TeacherFace:
+    """One row of the teacher's table: box (4,) float64 x, y, width, height; eyes (2, 2) float64,
+    right then left; pixels of the photo. score: 0..1.
+    """
+
+    path: Path
+    box: np.ndarray
+    score: float
+    eyes: np.ndarray
+
+    @property
+    def side(self) -> float:
+        """Root of the box's area, pixels."""
+        return float(np.sqrt(self.box[2] * self.box[3]))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo and what is known of its faces.
+
+    boxes: (N, 4) float32 x, y, width, height of landmark boxes. points: (N, 5, 2) float32, NaN
+    where unknown. Both in pixels of the photo. doubtful: (N,) bool, see `DOUBTFUL`.
+    """
+
+    path: Path
+    boxes: np.ndarray
+    points: np.ndarray
+    doubtful: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True)
+class KeypointLabels:
+    """Of the N rows of the teacher's table; NaN where a face was not looked at.
+
+    boxes: (N, 4) float32, x, y, width, height of the landmark box. points: (N, 5, 2) float32.
+    Both in pixels of the photo. score: (N,) float32, 0..1, the keypoint CNN's face score.
+    """
+
+    boxes: np.ndarray
+    points: np.ndarray
+    score: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Writes an .npz file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, boxes=self.boxes, points=self.points, score=self.score)
+
+    @classmethod
+    def load(cls, path: Path) -> "KeypointLabels":
+        """Reads what `save` wrote."""
+        with np.load(path) as arrays:
+            return cls(arrays["boxes"], arrays["points"], arrays["score"])
+
+
+def landmark_boxes(boxes: np.ndarray) -> np.ndarray:
+    """Teacher boxes to landmark boxes; both (N, 4) x, y, width, height."""
+    dx, dy, width, height = LANDMARK_BOX
+    size = boxes[:, 2:] * (width, height)
+    return np.concatenate([boxes[:, :2] + boxes[:, 2:] * (0.5 + dx, 0.5 + dy) - size / 2, size], 1)
+
+
+def teacher_boxes(boxes: np.ndarray) -> np.ndarray:
+    """The inverse of `landmark_boxes`."""
+    dx, dy, width, height = LANDMARK_BOX
+    size = boxes[:, 2:] / (width, height)
+    corner = boxes[:, :2] + boxes[:, 2:] / 2 - size * (0.5 + dx, 0.5 + dy)
+    return np.concatenate([corner, size], axis=1)
+
+
+def read_teacher(folder: Path) -> list[TeacherFace]:
+    """The faces of `folder/face_boxes.csv`, in the table's order.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+    """
+    faces = []
+    for row in _rows(folder):
+        if row["x"]:
+            box = np.array([float(row[name]) for name in ("x", "y", "w", "h")])
+            eyes = [[float(row[f"{eye}_eye_{axis}"]) for axis in "xy"] for eye in ("right", "left")]
+            faces.append(
+                TeacherFace(folder / row["file"], box, float(row["score"]), np.array(eyes))
+            )
+    return faces
+
+
+def read_scenes(folder: Path, labels: KeypointLabels | None = None) -> list[Scene]:
+    """The photos of `folder/face_boxes.csv`, those without a face included.
+
+    labels: landmark boxes and five points of the keypoint CNN for the faces of `read_teacher`;
+        taken where the CNN is sure and agrees with the teacher on the eyes.
+    """
+    faces = read_teacher(folder)
+    boxes = landmark_boxes(np.array([face.box for face in faces]).reshape(-1, 4))
+    points = np.full((len(faces), NUM_FIVE, 2), np.nan)
+    points[:, :2] = np.array([face.eyes for face in faces]).reshape(-1, 2, 2)
+    if labels is not None:
+        sides = np.array([face.side for face in faces])
+        apart = np.linalg.norm(labels.points[:, :2] - points[:, :2], axis=2).max(axis=1)
+        trusted = (labels.score > 0.9) & (apart < 0.12 * sides)
+        boxes[trusted], points[trusted] = labels.boxes[trusted], labels.points[trusted]
+    doubtful = np.array([face.score < DOUBTFUL for face in faces], bool)
+    places: dict[Path, list[int]] = {}
+    for number, face in enumerate(faces):
+        places.setdefault(face.path, []).append(number)
+    files = [name for name, _ in groupby(row["file"] for row in _rows(folder))]
+    scenes = []
+    for name in dict.fromkeys(files):
+        at = places.get(folder / name, [])
+        scenes.append(
+            Scene(
+                folder / name,
+                boxes[at].astype(np.float32).reshape(-1, 4),
+                points[at].astype(np.float32).reshape(-1, NUM_FIVE, 2),
+                doubtful[at],
+            )
+        )
+    return scenes
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    with open(folder / TABLE, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def photos_of(annotations: Iterable[Path]) -> set[str]:
+    """File names (`file_name`) of the photos in COCO annotation files."""
+    names: set[str] = set()
+    for path in annotations:
+        names |= {image["file_name"] for image in json.loads(path.read_text())["images"]}
+    return names
+
+
+def split_scenes(
+    scenes: Iterable[Scene], folder: Path, held_out: set[str]
+) -> tuple[list[Scene], list[Scene]]:
+    """Training scenes, and those whose file name, relative to the folder, is in `held_out`."""
+    parts: tuple[list[Scene], list[Scene]] = ([], [])
+    for scene in scenes:
+        parts[str(scene.path.relative_to(folder)) in held_out].append(scene)
+    return parts
+
+
+def scenes_of_faces(faces: Iterable[LabelledFace]) -> list[Scene]:
+    """Each 68-point face as a photo with one face."""
+    return [
+        Scene(
+            face.path,
+            landmark_box(face.points)[None],
+            five_points(face.points)[None].astype(np.float32),
+            np.zeros(1, bool),
+        )
+        for face in faces
+    ]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from and is chosen by; `is_ytf` (N,) bool tells the faces' source."""
+
+    photos: list[Scene]
+    faces: list[Scene]
+    is_ytf: np.ndarray
+    validation_photos: list[Scene]
+    validation_faces: list[Scene]
+
+
+def read_data(
+    folders: Iterable[Path],
+    faces: Iterable[Path],
+    labels: Path | None = None,
+    held_out: Iterable[Path] = (),
+) -> TrainingData:
+    """Everything a run needs; no test or held-out face is in it.
+
+    Args:
+        folders: each with photos and the teacher's table. faces: folders of 68-point faces.
+        labels: what `train.detector_labels` wrote for the first and only folder.
+        held_out: COCO annotation files whose photos are for validation; their boxes are the
+            teacher's, whatever the labels say.
+    """
+    names = photos_of(held_out)
+    found = KeypointLabels.load(labels) if labels else None
+    train: list[Scene] = []
+    validation: list[Scene] = []
+    for folder in folders:
+        train += split_scenes(read_scenes(folder, found), folder, names)[0]
+        validation += split_scenes(read_scenes(folder), folder, names)[1]
+    split = split_by_subject(face for folder in faces for face in read_faces(folder))
+    in_the_wild = [face for face in split.validation if face.source != "ytf"]
+    return TrainingData(
+        train,
+        scenes_of_faces(split.train),
+        np.array([face.source == "ytf" for face in split.train], bool),
+        validation,
+        scenes_of_faces(in_the_wild),
+    )
+
+
+class PhotoStore:
+    """Decoded photos in one file that all processes map into memory: photo n is (H, W, 3) uint8
+    RGB. What is decoded once is read from the file in later runs.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], folder: Path):
+        paths = [str(scene.path) for scene in scenes]
+        key = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
+        pixels, table = folder / f"photos-{key}.bin", folder / f"photos-{key}.npy"
+        if not table.exists():
+            self._write(scenes, pixels, table)
+        self.shapes = np.load(table)
+        self.starts = np.concatenate([[0], np.cumsum(self.shapes.prod(axis=1))])
+        self.pixels = np.memmap(pixels, np.uint8, mode="r")
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        part = self.pixels[self.starts[index] : self.starts[index + 1]]
+        return np.asarray(part).reshape(self.shapes[index])
+
+    @staticmethod
+    def _write(scenes: Sequence[Scene], pixels: Path, table: Path) -> None:
+        pixels.parent.mkdir(parents=True, exist_ok=True)
+        shapes = np.zeros((len(scenes), 3), np.int64)
+        with open(pixels, "wb") as file:
+            for index, scene in enumerate(tqdm(scenes, unit="photo", mininterval=10)):
+                photo = read_photo(scene.path)
+                shapes[index] = photo.shape
+                file.write(photo.tobytes())
+        part = table.with_suffix(".part.npy")
+        np.save(part, shapes)
+        part.replace(table)
