@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cnn_detector import CnnDetector
     from .detectors import Detection, Detector, HaarDetector
     from .drawing import DrawStyle, draw_faces
     from .face import Face, Pose
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 #: Public name -> its module, imported when the name is first asked for: torch takes seconds, and
 #: the page is up before it.
 _HOMES = {
+    "CnnDetector": "cnn_detector",
     "Detection": "detectors",
     "Detector": "detectors",
     "DrawStyle": "drawing",
@@ -35,6 +37,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CnnDetector",
     "Detection",
     "Detector",
     "DrawStyle",

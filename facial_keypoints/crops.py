@@ -56,16 +56,24 @@ def crops_from_points(points: np.ndarray, upright: bool = True, scale: float = C
     return Crops(centre, np.maximum((high - low).max(axis=1), 1.0) * scale, angle)
 
 
-def crops_from_boxes(boxes: np.ndarray, scale: float = CROP_SCALE) -> Crops:
+def crops_from_boxes(
+    boxes: np.ndarray, scale: float = CROP_SCALE, five: np.ndarray | None = None
+) -> Crops:
     """The crops around landmark boxes.
 
     Args:
         boxes: (N, 4) float, x, y, width, height in pixels of the photo, as tight around the
             68 points as the detector can tell.
+        five: (N, 5, 2) float, a detector's five points, by whose eyes the crops are turned;
+            otherwise angle 0.
     """
     boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     side = np.maximum(boxes[:, 2:].max(axis=1), 1.0) * scale
-    return Crops(boxes[:, :2] + (boxes[:, 2:] - 1) / 2, side, np.zeros(len(boxes)))
+    angle = np.zeros(len(boxes))
+    if five is not None:
+        across = five[:, 1] - five[:, 0]
+        angle = np.degrees(np.arctan2(across[:, 1], across[:, 0]))
+    return Crops(boxes[:, :2] + (boxes[:, 2:] - 1) / 2, side, angle)
 
 
 def cut(image: np.ndarray, crops: Crops, size: int) -> np.ndarray:

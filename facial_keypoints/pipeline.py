@@ -1,7 +1,7 @@
 """The whole way from a photo to its faces."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from common.photos import read_photo
 from common.precision import fastest_precision
 from common.weights import load_model
 
+from .cnn_detector import CnnDetector
 from .crops import crops_from_boxes
 from .detectors import Detector, HaarDetector, strongest
 from .face import Face
@@ -23,7 +24,7 @@ from .predictor import KeypointPredictor, Keypoints, fold_batch_norm
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "facial_keypoints"
 
 #: Names for `--detector` -> what makes it.
-DETECTORS = {"haar": HaarDetector}
+DETECTORS: dict[str, Callable[[], Detector]] = {"cnn": CnnDetector.load, "haar": HaarDetector}
 DEFAULT_DETECTOR = "haar"  # what `auto` stands for
 
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
@@ -54,7 +55,7 @@ class FacialKeypoints:
 
         Args:
             weights: path of NAME.safetensors (NAME.json beside it); the project's own by default.
-            detector: `auto`, `haar`, or any `Detector`.
+            detector: `auto`, `cnn`, `haar`, or any `Detector`.
             device: of torch; by default a GPU where there is one.
 
         Raises:
@@ -116,7 +117,12 @@ def _network_precision(network: KeypointNet) -> torch.dtype:
 
 
 def make_detector(detector: str | Detector) -> Detector:
-    """The detector of that name; a detector is handed back as it is."""
+    """The detector of that name; a detector is handed back as it is.
+
+    Raises:
+        WeightsError: the detector's weights are missing, damaged or of another kind.
+        ValueError: no detector has that name.
+    """
     if not isinstance(detector, str):
         return detector
     name = DEFAULT_DETECTOR if detector == "auto" else detector

@@ -59,5 +59,7 @@ def test_detectors_are_chosen_by_name() -> None:
     assert make_detector("auto").name
     own = HaarDetector()
     assert make_detector(own) is own
-    with pytest.raises(ValueError, match="no detector is called 'psychic'; there are auto, haar"):
+    with pytest.raises(
+        ValueError, match="no detector is called 'psychic'; there are auto, cnn, haar"
+    ):
         make_detector("psychic")

@@ -170,9 +170,9 @@ def train(
         done = process.told(_share_done(step / steps, elapsed, config)) >= 1
         stop = process.agree(time.monotonic() - started > stop_after) or done
         if process.is_main and (stop or (epoch + 1) % config.validate_every == 0):
-            averaged = DetectorNet(network_config)
-            averaged.load_state_dict({k: v.cpu() for k, v in average.state.items()})
-            scores = validation.scores(averaged)
+            averaged = DetectorNet(network_config).to(process.device)
+            averaged.load_state_dict(average.state)
+            scores = validation.scores(averaged, precision)
             board.scalars({**sums, **{f"validation/{k}": v for k, v in scores.items()}}, epoch)
             print(
                 f"epoch {epoch + 1}: " + "  ".join(f"{k} {v:.3f}" for k, v in scores.items()),

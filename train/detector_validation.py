@@ -28,11 +28,13 @@ class Validation:
         self.photo_store = PhotoStore(self.photos, folder)
         self.face_store = PhotoStore(self.faces, folder)
 
-    def scores(self, network: DetectorNet) -> dict[str, float]:
+    def scores(
+        self, network: DetectorNet, precision: torch.dtype = torch.float32
+    ) -> dict[str, float]:
         """Average precision on the photos (faces of at least 16 pixels), share of the face crops
         found at a score of 0.3, and, as `chosen_by`, what the best checkpoint has most of.
         """
-        network = fold_batch_norm(network.eval()).to(memory_format=torch.channels_last)
+        network = fold_batch_norm(network.eval()).to(precision, memory_format=torch.channels_last)
         detector = CnnDetector(network, min_score=LEAST_SCORE)
         photos = together(
             [

@@ -1,4 +1,4 @@
-"""Every published figure: `python -m train.evaluate keypoints|captioning|app|live …`."""
+"""Every published figure: `python -m train.evaluate keypoints|detection|captioning|… …`."""
 
 import argparse
 import importlib
@@ -6,6 +6,7 @@ import sys
 
 SUBJECTS = {
     "keypoints": "train.evaluate_keypoints",
+    "detection": "train.evaluate_detection",
     "captioning": "train.evaluate_captioning",
     "app": "train.evaluate_app",
     "speed": "train.evaluate_speed",
