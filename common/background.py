@@ -7,11 +7,16 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+#: One loads at a time: they import the same libraries, and of those that import each other in
+#: circles Python gives a second thread half of one.
+_turn = threading.Lock()
+
 
 class Background(Generic[T]):
     """The result of `load`, called once, in a thread of its own.
 
-    load: takes nothing. What it raises is raised by every `get`.
+    load: takes nothing, and waits for no other `Background`. What it raises is raised by every
+        `get`.
     """
 
     def __init__(self, load: Callable[[], T]):
@@ -31,6 +36,8 @@ class Background(Generic[T]):
 
     def _run(self) -> None:
         try:
-            self._result.set_result(self._load())
+            with _turn:
+                result = self._load()
+            self._result.set_result(result)
         except BaseException as error:  # it belongs to those who call `get`
             self._result.set_exception(error)

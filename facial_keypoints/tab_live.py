@@ -110,6 +110,8 @@ def page_setup() -> dict[str, Any]:
 
 
 def _tracker(ready: "Background[Ready]") -> "FaceTracker":
-    from .tracking import Tracker  # here, because torch takes seconds to import
+    find_faces = ready.get().find_faces
+    # Here, because torch takes seconds to import; no sooner, or two threads would import it.
+    from .tracking import Tracker
 
-    return Tracker(ready.get().find_faces)
+    return Tracker(find_faces)

@@ -18,7 +18,7 @@ from .drawing import draw_faces
 from .face import Face
 from .filters import apply_filters
 from .tab import build_choices, draw_style
-from .video_files import LIMITS, VIDEO_SUFFIXES, Clip, VideoError, inspect_clip
+from .video_files import LIMITS, VIDEO_SUFFIXES, Clip, VideoCancelled, VideoError, inspect_clip
 
 if TYPE_CHECKING:
     from .clip_work import ClipWork
@@ -131,22 +131,22 @@ def _worked(
     key: str,
 ) -> Iterator[list[Any]]:
     """Updates while a clip is worked on, until its end."""
-    from .clip_work import ClipWork  # here, because torch takes seconds to import
-    from .video import VideoCancelled
-
     again = gr.update(interactive=True)
     if path is None:
         yield _updates(_INVITATION)
         return
-    busy = {"start": gr.update(interactive=False), "cancel": gr.update(visible=True)}
-    yield _updates(_working(None), **busy)
+    yield _updates(_working(None))
     work = None
     try:
         clip = inspect_clip(path)
+        ready.get()
+        # Here, because torch takes seconds to import; no sooner, or two threads would import it.
+        from .clip_work import ClipWork
+
         work = ClipWork(clip, Path(path).name, lambda: ready.get().find_faces, draw)
         at_work[key] = work
         while not work.wait(_LOOK_EVERY):
-            yield _updates(_working(work.progress), **busy)
+            yield _updates(_working(work.progress), cancel=gr.update(visible=True))
         yield _finished(work, again)
     except VideoCancelled:
         yield _updates(notice("info", "Cancelled", "The video is still here."), start=again)

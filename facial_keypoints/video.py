@@ -15,7 +15,15 @@ from .face import Face
 from .pipeline import FacialKeypoints
 from .recording import Recording
 from .tracking import Tracker
-from .video_files import LIMITS, VIDEO_SUFFIXES, Clip, VideoError, edit_clip, inspect_clip
+from .video_files import (
+    LIMITS,
+    VIDEO_SUFFIXES,
+    Clip,
+    VideoCancelled,
+    VideoError,
+    edit_clip,
+    inspect_clip,
+)
 
 __all__ = [
     "LIMITS",
@@ -30,13 +38,6 @@ __all__ = [
 
 #: Draws faces onto a frame: (H, W, 3) uint8 RGB and the faces in its pixels -> the same shape.
 Draw = Callable[[np.ndarray, Sequence[Face]], np.ndarray]
-
-
-class VideoCancelled(VideoError):
-    """The work was ended on request; nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__("The work on this clip was cancelled.")
 
 
 @dataclass(frozen=True)

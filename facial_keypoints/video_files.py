@@ -42,6 +42,13 @@ class VideoError(ValueError):
     """A clip cannot be worked on. The message is one sentence: what came, what is accepted."""
 
 
+class VideoCancelled(VideoError):
+    """The work was ended on request; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("The work on this clip was cancelled.")
+
+
 @dataclass(frozen=True)
 class Clip:
     """A clip that is accepted.

@@ -1,6 +1,7 @@
 """Loading in the background: once, for everybody, errors included."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -24,6 +25,23 @@ def test_loads_once_for_all_who_wait() -> None:
         assert [each.result(10) for each in waiting] == ["model"] * 8
     model.start()
     assert calls == ["load-model"]
+
+
+def test_one_loads_at_a_time() -> None:
+    loading, together = [], []
+
+    def load() -> None:
+        loading.append(1)
+        together.append(len(loading))
+        time.sleep(0.02)
+        loading.pop()
+
+    models = [Background(load) for _ in range(4)]
+    for model in models:
+        model.start()
+    for model in models:
+        model.get()
+    assert together == [1] * 4
 
 
 def test_what_loading_raises_is_raised_by_each_get() -> None:
