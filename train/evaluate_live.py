@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
+    evaluate_live_browser.check(options)
     pipeline = FacialKeypoints.load(options.weights)
     use_one_core()  # as live streams do
     print("| live tracking | |\n|---|---|")

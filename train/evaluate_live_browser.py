@@ -6,6 +6,7 @@ Part of `python -m train.evaluate live`; each measurement starts a page of its o
 import argparse
 import base64
 import http.client
+import importlib.util
 import json
 import re
 import sys
@@ -17,11 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
 
 from common.jpeg import encode_jpeg
 from train.fake_camera import (
@@ -34,25 +34,46 @@ from train.fake_camera import (
     lag,
     write_y4m,
 )
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, app_process
+from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, START_LIMIT, app_process
 
-WARM_UP = 10.0  # seconds at the start of each measurement that do not count
+if TYPE_CHECKING:  # a dev requirement, and only part of this module needs it
+    from playwright.sync_api import Page
 
-
+WARM_UP = 10.0  # seconds in Chromium before it counts
 STREAMS = 10
+SETTLE = 30.0  # seconds of the streams before they count; a quarter of their time at most
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of these measurements; 0 leaves one out."""
     parser.add_argument(
-        "--browser-seconds", type=float, default=20.0, help="in Chromium; default: %(default)s"
+        "--browser-seconds",
+        type=float,
+        default=20.0,
+        help="in Chromium; default: %(default)s; 0 leaves it out",
     )
     parser.add_argument(
         "--stream-minutes",
         type=float,
         default=10.0,
-        help=f"of {STREAMS} streams at once; default: %(default)s",
+        help=f"of {STREAMS} streams at once; default: %(default)s; 0 leaves it out",
     )
+
+
+def check(options: argparse.Namespace) -> None:
+    """Ends the program with a sentence if what the chosen measurements need is missing."""
+    if options.browser_seconds <= 0:
+        return
+    missing = []
+    if importlib.util.find_spec("playwright") is None:
+        missing.append("Playwright (pip install -r requirements-dev.txt)")
+    if CHROMIUM is None:
+        missing.append("Chromium (on Debian: apt-get install chromium)")
+    if missing:
+        sys.exit(
+            f"The live view is measured in a browser, for which {' and '.join(missing)} is "
+            "missing. Install it, or leave this part out with --browser-seconds 0."
+        )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -105,9 +126,8 @@ def in_browser(address: str, seconds: float = 20.0) -> BrowserFigures:
     """Opens the live view of a running page in Chromium, with a moving face as its camera."""
     with _live_page(address) as page:
         page.wait_for_timeout(1000 * WARM_UP)
-        page.locator(
-            ".live input[name=contours]"
-        ).uncheck()  # the middle of the points alone is known
+        # Dots lie around the points' middle; lines between them would shift it.
+        page.locator(".live input[name=contours]").uncheck()
         read = "({...document.querySelector('.live').dataset})"
         samples = []
         ends = time.monotonic() + seconds
@@ -123,14 +143,15 @@ def in_browser(address: str, seconds: float = 20.0) -> BrowserFigures:
 
 
 @contextmanager
-def _live_page(address: str) -> Iterator[Page]:
-    if CHROMIUM is None:
-        raise RuntimeError("no Chromium found; on Debian: apt-get install chromium")
+def _live_page(address: str) -> "Iterator[Page]":
+    from playwright.sync_api import sync_playwright
+
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         video = write_y4m(Path(folder) / "face.y4m", film(ROUTE))
         arguments = CHROMIUM_ARGUMENTS + camera_arguments(video)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = browser.new_context(permissions=["camera"]).new_page()
+        page.set_default_timeout(1000 * START_LIMIT)
         page.goto(address)
         page.get_by_role("tab", name="Live").click()
         page.locator("[data-live=begin]").click()
@@ -161,7 +182,7 @@ def many_streams(
     started = time.monotonic()
     for stream in streams:
         stream.start()
-    time.sleep(min(30.0, seconds / 4))  # memory settles: caches, threads, first garbage
+    time.sleep(min(SETTLE, seconds / 4))  # memory settles: caches, threads, first garbage
     base = resident(server_pid)
     counted, before = time.monotonic(), [stream.answers for stream in streams]
     highest = base
@@ -203,10 +224,11 @@ class _Stream(threading.Thread):
                 answer = self._ask("track", {**frame, "smoothing": 0.5, "filters": []})
                 if "error" in answer or len(answer["faces"]) > 1:
                     self.errors.append(str(answer)[:200])
-                self.answers += 1
+                else:
+                    self.answers += 1
                 self._over.wait(max(0.0, sent + 1 / RATE - time.monotonic()))
             self._ask("close", key)
-        except (OSError, KeyError, ValueError, http.client.HTTPException) as error:
+        except Exception as error:  # whatever ended the stream counts
             self.errors.append(repr(error))
 
     def end(self) -> None:

@@ -3,6 +3,7 @@
 const MAX_IN_FLIGHT = 3;
 const SLACK = 0.25; // of a frame, by which an answer must be early for the next frame to be sent
 const ANSWER_LIMIT = 8000; // ms; what takes longer counts as lost
+const OPEN_LIMIT = 60000; // ms; the same before the first answer: the model may still be loading
 const RETRY_PAUSES = [1000, 2000, 4000, 8000]; // ms; then the last of them again and again
 const RATE_WINDOW = 2000; // ms over which the rate of answers is counted
 
@@ -55,13 +56,12 @@ class Link {
 
   async open() {
     clearTimeout(this.retry);
-    this.opening = true;
-    const answer = await this.server.open({});
-    this.opening = false;
-    const left = !this.running;
-    if (left && answer?.session) this.server.close(answer.session);
-    if (left) return;
-    if (answer?.session) {
+    const attempt = (this.attempt = {});
+    const asked = this.server.open({});
+    const answer = await within(asked, OPEN_LIMIT);
+    if (!this.running || attempt !== this.attempt) { // stopped or asked again meanwhile
+      asked.then((late) => late?.session && this.server.close(late.session));
+    } else if (answer?.session) {
       this.key = answer.session;
       this.failures = this.inFlight = 0;
       this.newest = -1;

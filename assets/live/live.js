@@ -39,8 +39,8 @@ class LiveView {
     this.stopWhenLeft();
   }
 
-  // Leaving the tab makes this element invisible, and so without a size; the camera's light must
-  // not stay on then, nor when the page is hidden or closed.
+  // Leaving the tab takes this element off the page, which changes its size; the camera's light
+  // must not stay on then, nor when the page is hidden or closed.
   stopWhenLeft() {
     const left = () => {
       if (this.state !== "idle") {
@@ -48,7 +48,7 @@ class LiveView {
       }
     };
     this.resized = new ResizeObserver(() => {
-      if (this.root.offsetWidth === 0) left();
+      if (this.root.getClientRects().length === 0) left();
       else this.fitCanvas();
     });
     this.resized.observe(this.root);
@@ -72,7 +72,7 @@ class LiveView {
     let stream;
     try {
       stream = await openCamera(deviceId);
-      this.setup ??= await this.server.setup({});
+      this.setup ??= await within(this.server.setup({}), ANSWER_LIMIT);
     } catch (error) {
       if (attempt === this.attempt) this.refuse(error);
       return;
@@ -155,8 +155,10 @@ class LiveView {
     if (this.state !== "live") return;
     this.answer = {...answer, time};
     this.gauges.show(answer.faces);
-    this.recording?.add(this.answer, this.video);
-    if (this.recording && !this.recording.ended) this.showRecording();
+    if (this.recording && !this.recording.ended) {
+      this.recording.add(this.answer, this.video);
+      this.showRecording();
+    }
     if (answer.faces.length) this.faceSeen = performance.now();
     const missing = performance.now() - this.faceSeen > NO_FACE_HINT;
     this.hint(missing ? "No face in view. A little more light or a step closer helps." : "");
@@ -223,10 +225,12 @@ class LiveView {
     return picture;
   }
 
-  // A camera at the back of a phone shows the world, which nobody expects mirrored.
+  // A camera at the back of a phone shows the world, which nobody expects mirrored. Whoever chose
+  // otherwise is not asked again until the camera faces the other way.
   turnMirror(track) {
     const back = track.getSettings?.().facingMode === "environment";
-    this.root.querySelector("input[name=mirror]").checked = !back;
+    if (back !== this.back) this.root.querySelector("input[name=mirror]").checked = !back;
+    this.back = back;
     this.readChoices();
   }
 
@@ -244,7 +248,10 @@ class LiveView {
     box.hidden = !trouble;
     box.querySelector("strong").textContent = trouble?.title ?? "";
     box.querySelector("p").textContent = trouble?.text ?? "";
-    if (trouble) this.answer = null;
+    if (!trouble) return;
+    this.answer = null;
+    this.gauges.clear();
+    this.hint("");
   }
 
   hint(text) {
@@ -254,7 +261,7 @@ class LiveView {
   showReadout() {
     const {link} = this;
     const text = link.key === null
-      ? "Connecting …"
+      ? (this.parts.trouble.hidden ? "Connecting …" : "No points at the moment")
       : `${link.rate().toFixed(0)} updates/s · ${link.roundTrip.toFixed(0)} ms round trip · `
         + `${link.serverTime.toFixed(0)} ms server`;
     this.parts.readout.textContent = text;
@@ -288,7 +295,8 @@ class LiveView {
     const {record, csv, json} = this.parts;
     const {ended, length, seconds} = this.recording;
     record.setAttribute("aria-pressed", String(!ended));
-    const text = ended ? "Record points" : `Stop recording · ${clock(seconds)}`;
+    const time = `${clock(seconds)} of ${clock(RECORDING_LIMIT)}`;
+    const text = ended ? "Record points" : `Stop recording · ${time}`;
     if (record.textContent !== text) record.textContent = text;
     csv.hidden = json.hidden = !ended || !length;
   }

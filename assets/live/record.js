@@ -25,7 +25,6 @@ class Recording {
   // As Recording.add in facial_keypoints/recording.py: faces whose last points are only shown for
   // a moment more were not measured.
   add(answer, video) {
-    if (this.ended) return;
     this.start ??= answer.time;
     const time_ms = Math.round(1000 * (answer.time - this.start)) / 1000;
     this.seconds = time_ms / 1000;
