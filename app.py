@@ -6,18 +6,20 @@ from typing import Any
 
 import gradio as gr
 
+import captioning.tab
 import facial_keypoints.tabs
 from common.background import Background
 from common.photos import MAX_BYTES
 from common.theme import build_theme
 from common.ui import ASSETS, EXAMPLES
 
-TITLE = "Facial keypoints"
-TAGLINE = "A photo goes in, 68 points on every face come out."
+TITLE = "Facial keypoints and photo captions"
+TAGLINE = "A photo goes in; 68 points on every face, or a sentence about it, come out."
 
 #: Name -> what lays the tab out and returns its model, to be loaded once the page is up.
 TABS: dict[str, Callable[[gr.Blocks], Background[Any]]] = {
     "Facial keypoints": facial_keypoints.tabs.build_tabs,
+    "Photo captions": captioning.tab.build_tab,
 }
 
 #: Uploaded files are deleted at this age, looked for this often; seconds.

@@ -83,4 +83,60 @@
   };
   document.addEventListener("error", (event) => mark(event, true), true);
   document.addEventListener("load", (event) => mark(event, false), true);
+
+  // Captions: everything about every word is in the page; see captioning/tab_words.py.
+  const showOnly = (attribute, value) => {
+    for (const part of document.querySelectorAll(`[data-${attribute}]`)) {
+      part.hidden = part.dataset[attribute] !== value;
+    }
+  };
+  const press = (attribute, value) => {
+    for (const button of document.querySelectorAll(`[data-${attribute}]`)) {
+      button.setAttribute("aria-pressed", button.dataset[attribute] === value);
+    }
+  };
+  const chooseWord = (key) => {
+    press("word", key);
+    showOnly("why", key);
+  };
+
+  const copy = async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // no permission, or a page that did not come by HTTPS
+      const field = document.createElement("textarea");
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+  };
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-word], [data-caption], [data-copy]");
+    if (!button) return;
+    const {word, caption, copy: text} = button.dataset;
+    if (word) chooseWord(button.getAttribute("aria-pressed") === "true" ? "" : word);
+    if (caption) {
+      chooseWord("");
+      press("caption", caption);
+      showOnly("told", caption);
+    }
+    if (text) {
+      await copy(text);
+      button.classList.add("done");
+      setTimeout(() => button.classList.remove("done"), 1500);
+    }
+  });
+
+  // Left and right step through a caption's words.
+  document.addEventListener("keydown", (event) => {
+    const step = {ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling"}[event.key];
+    const next = step && event.target.closest?.("[data-word]")?.[step];
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+    chooseWord(next.dataset.word);
+  });
 })();

@@ -5,7 +5,7 @@ looks at it, so it holds a small JPEG rather than the photo's pixels.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,15 +32,12 @@ class SeenPhoto:
     """One photo as the encoder saw it.
 
     name: of the photo's file, for showing.
-    width, height: of the upright photo in pixels.
     preview: the photo as a JPEG of at most `PREVIEW_SIDE` pixels, without metadata.
     photos: what the decoder reads; a batch of one.
     seconds: what the encoder took, without reading the file.
     """
 
     name: str
-    width: int
-    height: int
     preview: bytes
     photos: "Photos"
     seconds: float
@@ -89,18 +86,18 @@ def see_photo(captioner: "Captioner", path: Path, name: str) -> SeenPhoto:
     Raises:
         PhotoError: the photo cannot be read.
     """
-    image = read_photo(path)
+    image = read_photo(path, max_side=captioner.preprocessing.read_side)
     start = time.perf_counter()
     photos = captioner.look([image])
     seconds = time.perf_counter() - start
-    height, width = image.shape[:2]
-    return SeenPhoto(name, width, height, _preview(image), photos, seconds)
+    return SeenPhoto(name, _preview(image), photos, seconds)
 
 
 def answer_photo(
     captioner: "Captioner", photo: SeenPhoto, options: SearchOptions
-) -> Generator[tuple[Word, ...], None, Answer]:
-    """Searches for captions; yields the words of the best one so far, returns the answer.
+) -> Iterator["tuple[Word, ...] | Answer"]:
+    """Searches for captions; gives the words of the best one so far, again and again, and at last
+    the answer.
 
     Raises:
         ValueError: the captioner has not learnt one of the first words.
@@ -112,7 +109,8 @@ def answer_photo(
         step = next(steps)
         seconds += time.perf_counter() - start  # without what the page does between two steps
         if step.captions:
-            return Answer(photo, options, step.captions, seconds)
+            yield Answer(photo, options, step.captions, seconds)
+            return
         yield step.words
 
 

@@ -1,0 +1,254 @@
+"""The captioning tab of the page: a photo in; a caption, why each word, other captions out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+
+from captioning.answer import Answer, SeenPhoto, answer_photo, see_photo
+from captioning.export import to_json
+from captioning.options import SearchOptions
+from captioning.tab_endpoint import build_endpoint, sentence
+from captioning.tab_search import DEFAULTS, build_search, search_options
+from captioning.tab_words import Pace, in_the_making, photo_alone, shown, summary, told
+from captioning.vocabulary import join_words
+from common.background import Background
+from common.photos import PhotoError
+from common.ui import (
+    DRAWING_BUDGET,
+    EXAMPLES,
+    MODEL_BUDGET,
+    SAVE_FILE,
+    PhotoInput,
+    Upload,
+    build_examples,
+    clicks,
+    notice,
+    photo_input,
+    private,
+    saved_file,
+)
+from common.weights import WeightsError
+
+if TYPE_CHECKING:
+    from captioning.captioner import Captioner
+
+_EXAMPLES = {
+    "cat.jpg": "A cat, close up",
+    "astronaut.jpg": "An astronaut in an orange suit",
+    "coffee.jpg": "A cup of coffee on a wooden table",
+    "admiral.jpg": "A navy officer with glasses and a cap",
+}
+_FIRST_EXAMPLE = next(iter(_EXAMPLES))
+_LOADING = notice("info", "Getting ready", "The captioner is being loaded, a few seconds.")
+#: Waiting for the model is no work: it holds up nothing that another tab asks for.
+_OPENING: dict[str, Any] = {"concurrency_id": "captions-opening", "concurrency_limit": None}
+_RESULTS = ("answer", "status", "words", "view", "downloads", "first_words")
+#: Puts the keyboard back on the word that was chosen, after its sentence was written anew.
+_FOCUS_CHOSEN = """() => {
+  document.querySelector("#captions-told [aria-pressed=true]")?.focus({preventScroll: true});
+}"""
+
+
+class Ready(NamedTuple):
+    """The loaded model, and the example that the page opens with, already answered."""
+
+    captioner: "Captioner"
+    example: Answer
+
+
+def load(weights: Path | None = None) -> Ready:
+    """The trained model and its answer; the very first run is slower than all others.
+
+    weights: folder of the captioner's weights; the project's own without.
+    """
+    from captioning.captioner import Captioner  # here, because torch takes seconds to import
+
+    captioner = Captioner.load(weights)
+    _answer_example(captioner)
+    return Ready(captioner, _answer_example(captioner))
+
+
+def build_tab(page: gr.Blocks, weights: Path | None = None) -> Background[Ready]:
+    """Lays out the tab in the Gradio context of the caller.
+
+    Args:
+        page: the Blocks that the tab is part of.
+        weights: folder of the captioner's weights; the project's own without.
+
+    Returns:
+        The model, not yet loading: handlers start it and wait for it.
+    """
+    ready = Background(lambda: load(weights))
+    answer = gr.State(None)
+    with gr.Row(elem_classes="photo-row"):
+        with gr.Column(scale=5, min_width=320):
+            photo = _build_input()
+            search = build_search()
+        with gr.Column(scale=7, min_width=320):
+            status = gr.HTML(_LOADING, elem_id="captions-status")
+            words = gr.HTML(elem_id="captions-told", js_on_load=clicks("data-begin"))
+            view = gr.HTML(elem_id="captions-shown", js_on_load=clicks("data-begin"))
+            with gr.Row(elem_classes="downloads", visible=False) as downloads:
+                _build_download(answer)
+    results = [answer, status, words, view, downloads, search.first_words]
+
+    def on_open() -> list[Any]:
+        try:
+            return _answered(ready.get().example)
+        except WeightsError as error:
+            return _unanswered(_not_loaded(error))
+
+    def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
+        if photo is None:
+            yield _unanswered("")
+            return
+        try:
+            # The first words were meant for the photo before.
+            choices = (*choices[:-1], "")
+            options = search_options(*choices)
+            captioner = ready.get().captioner
+            seen = see_photo(captioner, *photo)
+            yield _updates(words="", view=photo_alone(seen), first_words="")
+            yield from _search(captioner, seen, options)
+        except PhotoError as error:
+            yield _unanswered(notice("error", "This photo cannot be used", str(error)))
+        except WeightsError as error:
+            yield _unanswered(_not_loaded(error))
+
+    def on_search(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
+        if answer is None:
+            yield _updates()
+        else:
+            yield from _search_again(ready, answer, *choices)
+
+    def on_begin(event: gr.EventData, answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
+        number = _number(event, "begin")
+        beginnings = [] if answer is None else answer.beginnings()
+        if answer is None or number is None or number not in range(len(beginnings)):
+            yield _updates()
+        else:
+            choices = (*choices[:-1], join_words(beginnings[number]))
+            yield from _search_again(ready, answer, *choices, from_word=True)
+
+    page.load(on_open, None, results, show_progress="hidden", **private(_OPENING))
+    photo.change(on_photo, [photo, *search.choices], results, **_asks(status))
+    gr.on(search.changed, on_search, [answer, *search.choices], results, **_asks(status))
+    begun = gr.on(
+        [words.click, view.click], on_begin, [answer, *search.choices], results, **_asks(status)
+    )
+    begun.success(None, js=_FOCUS_CHOSEN)
+    build_endpoint(ready)
+    return ready
+
+
+def _build_input() -> PhotoInput:
+    photo = photo_input(
+        label="Your photo",
+        show_label=False,
+        elem_id="captions-photo",
+        placeholder="# Drop a photo here\nor click to choose one",
+    )
+    build_examples(photo, _EXAMPLES)
+    return photo
+
+
+def _build_download(answer: gr.State) -> None:
+    made = gr.JSON(visible=False)
+    button = gr.Button("↓ JSON", size="sm", min_width=90)
+    button.click(_json_file, answer, made, **private(DRAWING_BUDGET)).success(
+        None, made, None, js=SAVE_FILE
+    )
+
+
+def _asks(status: gr.HTML) -> dict[str, Any]:
+    """Settings of the events that ask the model; of several in a row, the last one counts."""
+    return {
+        "show_progress": "minimal",
+        "show_progress_on": status,
+        "trigger_mode": "always_last",
+        **private(MODEL_BUDGET),
+    }
+
+
+def _answer_example(captioner: "Captioner") -> Answer:
+    seen = see_photo(captioner, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE)
+    *_, answer = answer_photo(captioner, seen, DEFAULTS)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def _search_again(
+    ready: Background[Ready], answer: Answer, *choices: Any, from_word: bool = False
+) -> Iterator[list[Any]]:
+    """Updates of another search in a photo that the encoder has seen.
+
+    from_word: whether the first words end with one chosen in the page, to be explained at once.
+    """
+    try:
+        options = search_options(*choices)
+        chosen = len(options.first_words) - 1 if from_word and options.first_words else None
+        yield from _search(ready.get().captioner, answer.photo, options, chosen)
+    except WeightsError as error:
+        yield _unanswered(_not_loaded(error))
+    except ValueError as error:
+        yield _updates(status=notice("error", "No caption can be found so", sentence(error)))
+
+
+def _search(
+    captioner: "Captioner", seen: SeenPhoto, options: SearchOptions, chosen: int | None = None
+) -> Iterator[list[Any]]:
+    """Updates of a search, word by word."""
+    pace = Pace()
+    for step in answer_photo(captioner, seen, options):
+        if isinstance(step, Answer):
+            yield _answered(step, pace.delays(len(step.captions[0].words)), chosen)
+        else:
+            yield _updates(words=in_the_making(step, pace.delays(len(step))))
+
+
+def _answered(
+    answer: Answer, delays: list[float] | None = None, chosen: int | None = None
+) -> list[Any]:
+    if chosen is not None and chosen >= len(answer.captions[0].words):
+        chosen = None
+    return _updates(
+        answer=answer,
+        status=summary(answer),
+        words=told(answer, delays or [], chosen),
+        view=shown(answer, chosen),
+        downloads=gr.update(visible=True),
+        first_words=join_words(answer.options.first_words),
+    )
+
+
+def _unanswered(message: str) -> list[Any]:
+    hidden = gr.update(visible=False)
+    return _updates(answer=None, status=message, words="", view="", downloads=hidden)
+
+
+def _updates(**values: Any) -> list[Any]:
+    """For the results; those that are not named stay as they are."""
+    return [values.get(name, gr.skip()) for name in _RESULTS]
+
+
+def _not_loaded(error: WeightsError) -> str:
+    return notice("error", "The model could not be loaded", str(error))
+
+
+def _json_file(answer: Answer | None) -> dict[str, str]:
+    if answer is None:
+        raise gr.Error("Open a photo first.", title="Nothing to save", print_exception=False)
+    stem = Path(answer.photo.name).stem or "photo"
+    text = to_json([answer.record])
+    return saved_file(text.encode(), f"{stem}_captions.json", "application/json")
+
+
+def _number(event: gr.EventData, name: str) -> int | None:
+    """A whole number that the page sends with an event; None where it is something else."""
+    try:
+        number = getattr(event, name, None)
+    except TypeError:  # the event's data is no object
+        return None
+    return number if isinstance(number, int) and not isinstance(number, bool) else None

@@ -1,0 +1,67 @@
+"""The API endpoint /caption of the page."""
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from captioning.export import Record
+from captioning.options import SearchOptions
+from common.background import Background
+from common.photos import PhotoError
+from common.ui import MODEL_BUDGET, Upload, photo_input
+from common.weights import WeightsError
+
+if TYPE_CHECKING:
+    from captioning.tab import Ready
+
+
+def build_endpoint(ready: "Background[Ready]") -> None:
+    """The API endpoint /caption."""
+
+    def caption(
+        photo: Upload | None, beam_size: float = 3, num_captions: float = 1
+    ) -> dict[str, Any]:
+        """Captions of a photo, best first: {"file", "captions"}.
+
+        The entries are those of the command line's JSON: {"text", "log_probability", "words"},
+        with {"word", "probability"} for each word.
+        """
+        if photo is None:
+            raise gr.Error("Expected a photo, got none.", print_exception=False)
+        try:
+            options = SearchOptions(
+                beam_size=_whole("beam_size", beam_size),
+                num_captions=_whole("num_captions", num_captions),
+            )
+            captioner = ready.get().captioner
+            seen = captioner.look_at([captioner.preprocessing.read(photo.path)])
+        except (PhotoError, WeightsError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except ValueError as error:
+            raise gr.Error(sentence(error), print_exception=False) from error
+        return Record(photo.name, tuple(captioner.caption(seen, options)[0])).to_dict()
+
+    gr.Button(visible=False).click(
+        caption,
+        [
+            photo_input(label="photo", visible=False),
+            gr.Number(3, label="beam_size", visible=False),
+            gr.Number(1, label="num_captions", visible=False),
+        ],
+        gr.JSON(label="record", visible=False),
+        api_name="caption",
+        **MODEL_BUDGET,
+    )
+
+
+def sentence(error: ValueError) -> str:
+    """The error's message with a capital and a full stop, for the page."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _whole(name: str, value: Any) -> int:
+    """The value as an integer; ValueError where it is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+    return int(value)
