@@ -337,8 +337,7 @@ def _low_light(image: np.ndarray, rng: Rng) -> np.ndarray:
     """Dark, and grainy for it."""
     ramp = np.linspace(0, 1, 256) ** rng.uniform(1.1, 2.0) * rng.uniform(0.3, 0.8) * 255
     dark = cv2.LUT(image, ramp.astype(np.uint8))
-    grain = np.empty(image.shape[:2], np.uint8)
-    cv2.randn(grain, int(rng.integers(4, 12)), int(rng.integers(2, 8)))
+    grain = rng.integers(0, int(rng.integers(4, 24)), image.shape[:2], np.uint8)
     return cv2.add(dark, cv2.cvtColor(grain, cv2.COLOR_GRAY2RGB))
 
 
