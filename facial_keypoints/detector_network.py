@@ -74,13 +74,7 @@ class DetectorNet(nn.Module):
             conv_block(width, config.neck, 1, activate=False) for width in widths[1:]
         )
         self.smooth = nn.ModuleList(conv_block(config.neck, config.neck, 3) for _ in STRIDES)
-        self.predict = nn.ModuleList(
-            nn.Conv2d(config.neck, 1 + 4 + 2 * NUM_FIVE, 1) for _ in STRIDES
-        )
-        for head in self.predict:
-            nn.init.normal_(head.weight, std=0.01)
-            nn.init.zeros_(head.bias)
-            nn.init.constant_(head.bias[:1], -4.6)  # a face in a hundred cells, as in focal loss
+        self.predict = nn.ModuleList(_head(config.neck) for _ in STRIDES)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """(N, 15, H / stride, W / stride) for each stride: what `decode` reads."""
@@ -98,6 +92,16 @@ class DetectorNet(nn.Module):
             above = self.smooth[level](F.relu(x))
             maps.append(self.predict[level](above))
         return maps[::-1]
+
+
+def _head(inputs: int) -> nn.Conv2d:
+    """Score, box and points of a cell; at first they are the same everywhere."""
+    head = nn.Conv2d(inputs, 1 + 4 + 2 * NUM_FIVE, 1)
+    nn.init.normal_(head.weight, std=0.01)
+    with torch.no_grad():
+        head.bias.zero_()
+        head.bias[0] = -4.6  # a face in a hundred cells, as focal loss begins
+    return head
 
 
 def preprocess(photos: Tensor, config: DetectorNetConfig) -> Tensor:

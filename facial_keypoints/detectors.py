@@ -8,6 +8,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+#: Names for `--detector` -> what a page calls them.
+DETECTOR_TITLES = {"cnn": "Our CNN", "haar": "Haar cascades"}
+DEFAULT_DETECTOR = "haar"  # what `auto` stands for
+
 
 @dataclass(frozen=True)
 class Detection:

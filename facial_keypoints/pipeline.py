@@ -15,7 +15,7 @@ from common.weights import load_model
 
 from .cnn_detector import CnnDetector
 from .crops import crops_from_boxes
-from .detectors import Detector, HaarDetector, strongest
+from .detectors import DEFAULT_DETECTOR, Detector, HaarDetector, strongest
 from .face import Face
 from .network import KeypointNet, KeypointNetConfig
 from .pose import estimate_pose
@@ -25,7 +25,6 @@ DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "facial_keypoints"
 
 #: Names for `--detector` -> what makes it.
 DETECTORS: dict[str, Callable[[], Detector]] = {"cnn": CnnDetector.load, "haar": HaarDetector}
-DEFAULT_DETECTOR = "haar"  # what `auto` stands for
 
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
 MIN_SCORE = 0.5
@@ -66,6 +65,15 @@ class FacialKeypoints:
         network = load_network(weights).to(device)
         network.convolve_in(_network_precision(network))
         return cls(KeypointPredictor(network), make_detector(detector))
+
+    def using(self, detector: str | Detector) -> "FacialKeypoints":
+        """The same CNN behind another detector.
+
+        Raises:
+            WeightsError: the detector's weights are missing, damaged or of another kind.
+            ValueError: no detector has that name.
+        """
+        return FacialKeypoints(self.predictor, make_detector(detector), self.min_score)
 
     def __call__(self, image: np.ndarray | Image.Image) -> list[Face]:
         """Faces of a photo, the surest first; an empty list where there is none.

@@ -26,9 +26,11 @@ from common.ui import (
 from common.weights import WeightsError
 
 from .answer import PhotoAnswer, answer_photo
+from .detectors import DEFAULT_DETECTOR, DETECTOR_TITLES
 from .drawing import DrawStyle
 from .export import Record, record_to_dict, to_csv, to_json
 from .tab_cards import cards, summary
+from .tab_compare import Comparison
 from .tab_inside import Inside, inside_updates
 
 if TYPE_CHECKING:
@@ -53,10 +55,26 @@ _DOWNLOAD_QUALITY = 92  # of the JPEG; less smears thin lines
 
 
 class Ready(NamedTuple):
-    """The loaded model, and the example that the page opens with, already answered."""
+    """The loaded model, and the example that the page opens with, already answered.
+
+    others: the model behind other detectors, by their names, made when first asked for.
+    """
 
     find_faces: "FacialKeypoints"
     example: PhotoAnswer
+    others: dict[str, "FacialKeypoints"]
+
+    def using(self, detector: str) -> "FacialKeypoints":
+        """The model behind the detector of that name.
+
+        Raises:
+            WeightsError: the detector's weights are missing, damaged or of another kind.
+        """
+        if detector == self.find_faces.detector.name:
+            return self.find_faces
+        if detector not in self.others:
+            self.others[detector] = self.find_faces.using(detector)
+        return self.others[detector]
 
 
 def load() -> Ready:
@@ -65,7 +83,7 @@ def load() -> Ready:
 
     model = FacialKeypoints.load()
     answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE)
-    return Ready(model, answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE))
+    return Ready(model, answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE), {})
 
 
 def build_tab(page: gr.Blocks) -> Background[Ready]:
@@ -85,10 +103,12 @@ def build_tab(page: gr.Blocks) -> Background[Ready]:
         with gr.Column(scale=7, min_width=320):
             status = gr.HTML(elem_id="keypoints-status")
             view = photo_view(label="Keypoints", show_label=False, elem_id="keypoints-view")
+            detector = _build_detectors()
             choices = build_choices()
             _build_downloads(answer, choices)
     face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
     inside = Inside(ready, answer)
+    comparison = Comparison(ready, answer)
 
     def on_open(show: list[str], fun: list[str]) -> list[Any]:
         try:
@@ -96,20 +116,34 @@ def build_tab(page: gr.Blocks) -> Background[Ready]:
         except WeightsError as error:
             return _unanswered(notice("error", "The model could not be loaded", str(error)))
 
-    def on_photo(photo: Upload | None, show: list[str], fun: list[str]) -> list[Any]:
+    def on_photo(photo: Upload | None, detector: str, show: list[str], fun: list[str]) -> list[Any]:
         if photo is None:
             return _unanswered("")
         try:
-            return _answered(answer_photo(ready.get().find_faces, *photo), show, fun)
+            find_faces = ready.get().using(detector)
+            return _answered(answer_photo(find_faces, *photo), show, fun)
         except PhotoError as error:
             return _unanswered(notice("error", "This photo cannot be used", str(error)))
         except WeightsError as error:
             return _unanswered(notice("error", "The model could not be loaded", str(error)))
 
+    def on_detector(
+        answer: PhotoAnswer | None, photo: Upload | None, detector: str, *choices: list[str]
+    ) -> list[Any]:
+        if photo is None and answer is not None:  # the example that the page opened with
+            photo = Upload(answer.path, answer.name)
+        return on_photo(photo, detector, *choices)
+
     results = [answer, status, view, face_cards, *inside.changing]
     page.load(on_open, choices, results, **private(MODEL_BUDGET))
-    asked = photo.change(on_photo, [photo, *choices], results, **private(MODEL_BUDGET))
-    inside.follow(asked, face_cards)
+    asked = photo.change(on_photo, [photo, detector, *choices], results, **private(MODEL_BUDGET))
+    again = detector.input(
+        on_detector, [answer, photo, detector, *choices], results, **private(MODEL_BUDGET)
+    )
+    for answered in (asked, again):
+        inside.follow(answered)
+    comparison.follow(asked)
+    inside.open_from(face_cards)
     gr.on(
         [choice.input for choice in choices],
         _on_choice,
@@ -132,6 +166,16 @@ def _build_input() -> PhotoInput:
     )
     build_examples(photo, _EXAMPLES)
     return photo
+
+
+def _build_detectors() -> gr.Radio:
+    return gr.Radio(
+        [(title, name) for name, title in DETECTOR_TITLES.items()],
+        value=DEFAULT_DETECTOR,
+        label="Find by",
+        elem_classes="chips",
+        elem_id="keypoints-detector",
+    )
 
 
 def build_choices() -> list[gr.CheckboxGroup]:

@@ -67,10 +67,14 @@ class Inside:
         ]
         self._connect()
 
-    def follow(self, asked: gr.events.Dependency, cards: gr.HTML) -> None:
-        """Looks again when a photo was asked about, and at a face when its card says so."""
+    def follow(self, asked: gr.events.Dependency) -> None:
+        """Looks again when a photo was asked about."""
+        inputs = [self.opened, self.answer, *self.choices]
+        asked.then(self._look_if_open, inputs, self.shown, **_LOOK)
+
+    def open_from(self, cards: gr.HTML) -> None:
+        """Looks at a face when its card says so."""
         inputs = [self.answer, *self.choices]
-        asked.then(self._look_if_open, [self.opened, *inputs], self.shown, **_LOOK)
         cards.click(_on_card, None, [self.fold, self.opened, self.face], **private()).then(
             self._look, inputs, self.shown, js=_SCROLL_TO_FOLD, **_LOOK
         )

@@ -1,3 +1,5 @@
+import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -9,14 +11,21 @@ import numpy as np
 import pytest
 import torch
 
+from common.weights import save_model
 from facial_keypoints.cnn_detector import CnnDetector, load_network
-from facial_keypoints.detector_network import Cells, cell_grid
+from facial_keypoints.detector_network import (
+    Cells,
+    DetectorNet,
+    DetectorNetConfig,
+    cell_grid,
+)
 from facial_keypoints.detectors import Detection
 from facial_keypoints.markup import five_points
 from facial_keypoints.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.pipeline import landmark_box
 from facial_keypoints.predictor import KeypointPredictor
 from tests.drawn_faces import draw_face, write_faces_csv
+from train import evaluate_detection
 from train.detector import export, main
 from train.detector_augment import Faces, Picture, moved, photo_canvas
 from train.detector_data import (
@@ -146,6 +155,39 @@ def test_two_processes_train_one_model(world: Path, tmp_path: Path) -> None:
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train first"):
         export(tmp_path, tmp_path / "weights")
+
+
+def test_the_evaluation_prints_every_table(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_detection, "PHOTO_SIZES", ((320, 240),))
+    network = DetectorNet(DetectorNetConfig(widths=(16, 16, 16, 16), depths=(0, 0, 0), neck=16))
+    metadata = {"config": dataclasses.asdict(network.config)}
+    save_model(tmp_path / "random", network.state_dict(), metadata)
+    write_faces_csv(tmp_path, 3)
+    table = (tmp_path / "faces.csv").read_text()
+    (tmp_path / "faces.csv").write_text(table.replace(",toy,train,", ",lfpw,test,"))
+    options = ["--photos", str(world), "--held-out", str(world / "val.json"), "--repeats", "1"]
+    options += ["--faces", str(tmp_path), "--weights", str(tmp_path / "random"), "--thresholds"]
+    parser = argparse.ArgumentParser()
+    evaluate_detection.add_arguments(parser)
+    evaluate_detection.run(parser.parse_args(options))
+    printed = capsys.readouterr().out
+    assert printed.count("\n###") == 6
+    assert "### 4 held-out photos, 3 faces" in printed
+    assert "| LFPW test | 3 | haar |" in printed
+    assert "| 320×240 |" in printed
+
+
+def test_faces_are_pasted_where_the_box_says() -> None:
+    image = np.zeros((100, 100, 3), np.uint8)
+    image[20:60, 30:70] = 255
+    scene, box = evaluate_detection.paste(image, np.array([30.0, 20, 40, 40]), 80)
+    assert scene.shape == (480, 640, 3)
+    left, top, width, height = box.round().astype(int)
+    assert (width, height) == (80, 80)
+    assert scene[top + 2 : top + 78, left + 2 : left + 78].min() == 255
+    assert scene[top - 6 : top - 3, left : left + 80].max() == 0
 
 
 def test_labels_of_the_keypoint_cnn_replace_the_teachers_where_they_agree(

@@ -34,8 +34,8 @@ class Validation:
         """Average precision on the photos (faces of at least 16 pixels), share of the face crops
         found at a score of 0.3, and, as `chosen_by`, what the best checkpoint has most of.
         """
-        network = fold_batch_norm(network.eval()).to(precision, memory_format=torch.channels_last)
-        detector = CnnDetector(network, min_score=LEAST_SCORE)
+        network = fold_batch_norm(network.eval()).to(memory_format=torch.channels_last)
+        detector = CnnDetector(network.to(precision), min_score=LEAST_SCORE)
         photos = together(
             [
                 match_scene(detector(self.photo_store[n]), scene, SIDES)

@@ -8,6 +8,7 @@ import argparse
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -93,7 +94,7 @@ def print_thresholds(scenes: Sequence[Scene], found: Sequence[Sequence[Detection
         false = sum(box.score >= score for boxes in empty for box in boxes)
         print(
             f"| {score:.2f} | {matches.recall(score):.1%} | {matches.precision(score):.1%} | "
-            f"{false / len(empty):.3f} |"
+            f"{false / max(1, len(empty)):.3f} |"
         )
 
 
@@ -139,7 +140,7 @@ def print_false_boxes(
             alone += len(kept)
             faces = pipeline.predict(photos[number], kept)
             after += sum(face.score >= pipeline.min_score for face in faces)
-        print(f"| {name} | {alone / len(empty):.4f} | {after / len(empty):.4f} |")
+        print(f"| {name} | {alone / max(1, len(empty)):.4f} | {after / max(1, len(empty)):.4f} |")
 
 
 def print_recall(sets: dict[str, LoadedFaces], detectors: Sequence[Detector]) -> None:
@@ -202,7 +203,7 @@ def print_passes(sets: dict[str, LoadedFaces], detectors: Sequence[Detector]) ->
                         for predictor, crops in ((once, plain), (once, turned), (twice, plain))
                     ]
                 )
-            means = " | ".join(f"{value:.2f}" for value in np.mean(rows, axis=0))
+            means = " | ".join(f"{value:.2f}" for value in np.mean(rows, axis=0)) if rows else "-"
             print(f"| {name} | {detector.name} | {means} |")
 
 
@@ -225,16 +226,14 @@ def print_times(detectors: Sequence[Detector], repeats: int) -> None:
     print("| photo | " + " | ".join(detector.name for detector in detectors) + " |")
     print("|---|" + "---|" * len(detectors))
     scene = example_scene()
-    steps: dict[str, Callable[[Detector], Callable[[], object]]] = {}
     for width, height in PHOTO_SIZES:
         photo = cv2.resize(scene, (width, height), interpolation=cv2.INTER_AREA)
-        steps[f"{width}×{height}"] = lambda detector, photo=photo: lambda: detector(photo)
-    steps["640×480, one face, with its keypoints"] = lambda detector: _whole(detector, scene)
-    for name, step in steps.items():
-        times = [statistics.median(milliseconds(step(d), repeats)) for d in detectors]
-        print(f"| {name} | " + " | ".join(f"{value:.1f}" for value in times) + " |")
+        _print_times(f"{width}×{height}", [partial(d, photo) for d in detectors], repeats)
+    pipelines = [FacialKeypoints.load(detector=detector) for detector in detectors]
+    steps = [partial(pipeline, scene) for pipeline in pipelines]
+    _print_times("640×480, one face, with its keypoints", steps, repeats)
 
 
-def _whole(detector: Detector, scene: np.ndarray) -> Callable[[], object]:
-    pipeline = FacialKeypoints.load(detector=detector)
-    return lambda: pipeline(scene)
+def _print_times(name: str, steps: Sequence[Callable[[], object]], repeats: int) -> None:
+    times = [statistics.median(milliseconds(step, repeats)) for step in steps]
+    print(f"| {name} | " + " | ".join(f"{value:.1f}" for value in times) + " |")
