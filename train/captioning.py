@@ -79,8 +79,8 @@ class CaptionConfig:
     embed_size: int = 512
     heads: int = 8
     attention: bool = True
-    dropout: float = 0.5
-    label_smoothing: float = 0.1
+    dropout: float = 0.3
+    label_smoothing: float = 0.05
     weight_decay: float = 0.02
     ema: float = 0.98  # decay of the averaged weights, every fourth step
     xe_epochs: int = 8
@@ -90,22 +90,22 @@ class CaptionConfig:
     tune_epochs: int = 3
     tune_minutes: float = 0.0
     tune_batch: int = 16
-    tune_rate: float = 3e-4  # of the decoder
-    tune_encoder_rate: float = 5e-5  # of layer3 and layer4
+    tune_rate: float = 5e-4  # of the decoder
+    tune_encoder_rate: float = 7e-5  # of layer3 and layer4
     whole_epochs: int = 1
     whole_minutes: float = 0.0
     whole_batch: int = 16
-    whole_rate: float = 1e-4  # of the decoder
-    whole_encoder_rate: float = 2e-5  # of layer3 and layer4; a quarter of it before them
+    whole_rate: float = 2e-4  # of the decoder
+    whole_encoder_rate: float = 4e-5  # of layer3 and layer4; a quarter of it before them
     scst_epochs: int = 5
     scst_minutes: float = 0.0
     scst_batch: int = 32
     scst_rate: float = 2e-4
     scst_samples: int = 5  # captions a photo
-    scst_dropout: float = 0.3
-    # Label smoothing leaves a tenth of the probability to words that make no sense, and most
+    scst_dropout: float = 0.1
+    # Label smoothing leaves a part of the probability to words that make no sense, and most
     # sampled captions would hold one; logits times this take it back before SCST starts.
-    scst_sharpen: float = 1.4
+    scst_sharpen: float = 1.2
     features: str = ""  # folder of the feature caches, to share between runs; RUN/features without
     bfloat16: bool = True  # several times faster on processors and GPUs that have it
     feature_batch: int = 32
