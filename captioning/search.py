@@ -256,10 +256,13 @@ def sample_captions(
     found: list[dict[tuple[int, ...], Found]] = [{} for _ in range(photos.grid.shape[0])]
     for _ in range(4):
         drawn = yield from sample(decoder, photos, rules, options.num_captions, generator)
-        scores = log_probability(decoder, photos, drawn)
-        for captions, rows, values in zip(found, drawn.tolist(), scores.tolist(), strict=True):
-            for row, value in zip(rows, values, strict=True):
-                words = rules.strip(row[: row.index(END)] if END in row else row)
+        stripped = [
+            [rules.strip(row[: row.index(END)] if END in row else row) for row in rows]
+            for rows in drawn.tolist()
+        ]
+        scores = log_probability(decoder, photos, _ended(stripped, drawn))
+        for captions, rows, values in zip(found, stripped, scores.tolist(), strict=True):
+            for words, value in zip(rows, values, strict=True):
                 captions.setdefault(words, Found(words, value))
         if all(len(captions) >= options.num_captions for captions in found):
             break
@@ -267,6 +270,15 @@ def sample_captions(
         sorted(captions.values(), key=lambda c: -c.score)[: options.num_captions]
         for captions in found
     ]
+
+
+def _ended(captions: Sequence[Sequence[Sequence[int]]], like: Tensor) -> Tensor:
+    """Words of K captions for each of B photos as (B, K, T), ended by <end>, filled with <pad>."""
+    length = 1 + max(len(words) for photo in captions for words in photo)
+    rows = [
+        [[*words, END] + [PAD] * (length - 1 - len(words)) for words in photo] for photo in captions
+    ]
+    return like.new_tensor(rows)
 
 
 def log_probability(decoder: Decoder, photos: Photos, words: Tensor) -> Tensor:

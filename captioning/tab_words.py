@@ -34,6 +34,12 @@ _HINT = (
     "Choose a word of the caption. The photo shows where the model looked for it, and here stand "
     "the words that it weighed against it; with one of those the caption can go on differently."
 )
+#: Why a word stands there that is not the likeliest one.
+_CHOSEN = {
+    "beam": "Another word was likelier here, but led to a caption less likely as a whole.",
+    "sample": "Another word was likelier here, but this one was drawn.",
+    "given": "It was given: the caption begins as asked.",
+}
 _RANKING = {
     "beam": "Ranked by log-probability, the number, divided by a power of the length: otherwise "
     "short captions would always win. Bars compare with the best.",
@@ -112,12 +118,15 @@ def shown(answer: Answer, chosen: int | None = None) -> str:
             key = f"{index}-{place}"
             hidden = "" if index == 0 and place == chosen else " hidden"
             heats.append(_heat(key, word, hidden))
-            reasons.append(_reasons(key, word, hidden, begin, answer.options.method))
+            given = place < len(answer.options.first_words)
+            how = "given" if given else answer.options.method
+            reasons.append(_reasons(key, word, hidden, begin, how))
     hint = "" if chosen is None else " hidden"
     return (
         f'<div class="why"><figure>{_picture(answer.photo)}{"".join(heats)}</figure>'
-        f'<div class="reasons"><section data-why=""{hint}><h3>Why these words?</h3><p>{_HINT}</p>'
-        f"</section>{''.join(reasons)}</div></div>{_ranking(answer)}{_copies(answer)}"
+        f'<div class="reasons" aria-live="polite"><section data-why=""{hint}>'
+        f"<h3>Why these words?</h3><p>{_HINT}</p></section>{''.join(reasons)}</div></div>"
+        f"{_ranking(answer)}{_copies(answer)}"
     )
 
 
@@ -190,19 +199,15 @@ def _webp(image: np.ndarray) -> str:
     return data_url(data, "image/webp")
 
 
-def _reasons(key: str, word: Word, hidden: str, begin: Iterator[int], method: str) -> str:
+def _reasons(key: str, word: Word, hidden: str, begin: Iterator[int], how: str) -> str:
     """One word's panel: where it looked, and the word among those it weighed."""
     looked = "" if word.attention is None else f"Looked at {name_place(word.attention)}. "
     rivals = sorted(
         [Alternative(word.word, word.probability), *word.alternatives],
         key=lambda other: -other.probability,
     )
-    if rivals[0].word != word.word:
-        looked += (
-            "It was drawn by chance; another word was likelier."
-            if method == "sample"
-            else "Another word was likelier here, but led to a caption less likely as a whole."
-        )
+    if how == "given" or rivals[0].word != word.word:
+        looked += _CHOSEN[how]
     numbers = {other.word: next(begin) for other in word.alternatives if can_follow(other.word)}
     rows = "".join(_rival(other, numbers.get(other.word), word) for other in rivals)
     return (

@@ -1,4 +1,4 @@
-"""A tiny world of generated photos with captions, for tests of the captioner's training."""
+"""Tiny generated worlds for tests of the captioner: photos with captions, untrained weights."""
 
 import json
 from dataclasses import dataclass
@@ -11,8 +11,15 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import ResNet, resnet50
 
+from captioning.captioner import DECODER_NAME, ENCODER_NAME
+from captioning.decoder import Decoder, DecoderConfig
+from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.vocabulary import SPECIAL_WORDS
+from common.weights import save_model
+
 COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (20, 180, 40), "grey": (120,) * 3}
 SHAPES = ("box", "stripe")
+WORDS = ["a", "dog", "cat", "runs", "sits", "red", "blue", "ball", "fast", "here", "'s"]
 
 
 def make_photos(folder: Path) -> str:
@@ -54,6 +61,22 @@ def make_resnet(folder: Path) -> str:
     state = untrained_resnet().state_dict()
     save_file({name: value.contiguous() for name, value in state.items()}, path)
     return str(path)
+
+
+def make_captioner(folder: Path) -> Path:
+    """An untrained captioner that knows `WORDS`, saved as a trained one is; gives the folder."""
+    encoder = Encoder()
+    encoder.load_state_dict(fold_batch_norm(untrained_resnet().state_dict()))
+    torch.manual_seed(1)
+    config = {"vocabulary_size": 4 + len(WORDS), "embed_size": 32, "heads": 2}
+    decoder = Decoder(DecoderConfig(**config))
+    decoder.sharpen(2.0)
+    preprocessing = Preprocessing(size=64).to_dict()
+    facts = {"architecture": {"strides": encoder.strides}, "preprocessing": preprocessing}
+    save_model(folder / ENCODER_NAME, encoder.state_dict(), facts, half=True)
+    facts = {"architecture": config, "vocabulary": [*SPECIAL_WORDS, *WORDS]}
+    save_model(folder / DECODER_NAME, decoder.state_dict(), facts, half=True)
+    return folder
 
 
 @dataclass(frozen=True)

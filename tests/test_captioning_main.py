@@ -9,38 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from captioning import Captioner, SearchOptions
 from captioning.__main__ import main
-from captioning.captioner import DECODER_NAME, ENCODER_NAME
-from captioning.decoder import Decoder, DecoderConfig
-from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
-from captioning.vocabulary import SPECIAL_WORDS
 from common.photos import PhotoError
-from common.weights import WeightsError, save_model
-from tests.caption_world import make_photos, untrained_resnet
-
-WORDS = ["a", "dog", "cat", "runs", "sits", "red", "blue", "ball", "fast", "here", "'s"]
+from common.weights import WeightsError
+from tests.caption_world import make_captioner, make_photos
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained captioner, saved as a trained one is."""
-    folder = tmp_path_factory.mktemp("weights")
-    encoder = Encoder()
-    encoder.load_state_dict(fold_batch_norm(untrained_resnet().state_dict()))
-    torch.manual_seed(1)
-    config = {"vocabulary_size": 4 + len(WORDS), "embed_size": 32, "heads": 2}
-    decoder = Decoder(DecoderConfig(**config))
-    decoder.sharpen(2.0)
-    preprocessing = Preprocessing(size=64).to_dict()
-    facts = {"architecture": {"strides": encoder.strides}, "preprocessing": preprocessing}
-    save_model(folder / ENCODER_NAME, encoder.state_dict(), facts, half=True)
-    facts = {"architecture": config, "vocabulary": [*SPECIAL_WORDS, *WORDS]}
-    save_model(folder / DECODER_NAME, decoder.state_dict(), facts, half=True)
-    return folder
+    return make_captioner(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +66,8 @@ def test_stream_ends_with_what_a_call_gives(captioner: Captioner, method: str) -
     steps = list(captioner.stream(seen, options))
     assert len(steps) > 2 and all(not step.captions for step in steps[:-1])
     assert all(step.text.startswith("a dog") for step in steps)
+    for step in steps:
+        assert step.text == " ".join(word.word for word in step.words).replace(" 's", "'s")
     (expected,) = captioner.caption(seen, options)
     assert [c.text for c in steps[-1].captions] == [c.text for c in expected]
     assert steps[-1].text == expected[0].text
