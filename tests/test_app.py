@@ -95,7 +95,7 @@ def test_no_photo(client: Client) -> None:
 
 def test_only_what_is_meant_is_offered(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)
-    assert list(endpoints["named_endpoints"]) == ["/keypoints"]
+    assert list(endpoints["named_endpoints"]) == ["/keypoints", "/caption"]
     assert not endpoints["unnamed_endpoints"]
 
 
