@@ -98,9 +98,9 @@ def _head(inputs: int) -> nn.Conv2d:
     """Score, box and points of a cell; at first they are the same everywhere."""
     head = nn.Conv2d(inputs, 1 + 4 + 2 * NUM_FIVE, 1)
     nn.init.normal_(head.weight, std=0.01)
-    with torch.no_grad():
-        head.bias.zero_()
-        head.bias[0] = -4.6  # a face in a hundred cells, as focal loss begins
+    bias = torch.zeros(head.out_channels)
+    bias[0] = -4.6  # a face in a hundred cells, as focal loss begins
+    head.bias = nn.Parameter(bias)
     return head
 
 
