@@ -12,7 +12,7 @@ from tests.clips import write_clip
 from train.moving_face import Place, render
 from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
-LIMIT = 60_000  # milliseconds; all of it takes a few seconds where nothing else runs
+LIMIT = 240_000  # milliseconds; all of it takes a few seconds where nothing else runs
 
 pytestmark = [
     pytest.mark.browser,

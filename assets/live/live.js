@@ -72,14 +72,22 @@ class LiveView {
     let stream;
     try {
       stream = await openCamera(deviceId);
-      this.setup ??= await within(this.server.setup({}), ANSWER_LIMIT);
     } catch (error) {
       if (attempt === this.attempt) this.refuse(error);
       return;
     }
-    if (attempt !== this.attempt) closeCamera(stream); // stopped while the browser was asking
-    else if (this.setup) this.run(stream);
-    else this.refuseConnection(stream);
+    if (attempt !== this.attempt) { // stopped while the browser was asking
+      closeCamera(stream);
+      return;
+    }
+    this.stream = stream; // from here on, stop closes it
+    if (!this.setup) {
+      this.cover("Connecting", "The machine that runs this page is being asked.");
+      this.setup = await within(this.server.setup({}), OPEN_LIMIT);
+    }
+    if (attempt !== this.attempt) return;
+    if (this.setup) this.run(stream);
+    else this.stop("No connection", "The machine that runs this page does not answer.", "Try again");
   }
 
   refuse(error) {
@@ -88,13 +96,7 @@ class LiveView {
     this.parts.begin.focus({preventScroll: true});
   }
 
-  refuseConnection(stream) {
-    closeCamera(stream);
-    this.stop("No connection", "The machine that runs this page does not answer.", "Try again");
-  }
-
   async run(stream) {
-    this.stream = stream;
     this.overlay = new Overlay(this.setup, (name) => this.picture(name));
     this.answer = null;
     this.faceSeen = performance.now();
