@@ -225,7 +225,9 @@ def _answered(
 
 def _unanswered(message: str) -> list[Any]:
     hidden = gr.update(visible=False)
-    return _updates(answer=None, status=message, words="", view="", downloads=hidden)
+    return _updates(
+        answer=None, status=message, words="", view="", downloads=hidden, first_words=""
+    )
 
 
 def _updates(**values: Any) -> list[Any]:

@@ -13,7 +13,7 @@ data-begin="17"     button that searches again, from this one of `Answer.beginni
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 import cv2
@@ -81,7 +81,10 @@ def in_the_making(words: Sequence[Word], delays: Sequence[float]) -> str:
         f'<span class="word{_marks(word)}"{_delayed(delays, place)}>{_face(word, place)}</span>'
         for place, word in enumerate(words)
     )
-    return f'<div class="told"><p class="sentence" aria-busy="true">{"".join(spans)}</p></div>'
+    return (
+        f'<div class="told"><p class="sentence" aria-busy="true">{"".join(spans)}</p>'
+        f"{_legend(words)}</div>"
+    )
 
 
 def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None) -> str:
@@ -94,6 +97,7 @@ def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None
         _sentence(index, caption, delays if index == 0 else (), chosen if index == 0 else None)
         for index, caption in enumerate(answer.captions)
     )
+    all_words = [word for caption in answer.captions for word in caption.words]
     begun = ""
     if answer.options.first_words:
         words = escape(join_words(answer.options.first_words))
@@ -101,7 +105,7 @@ def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None
             f'<p class="begun">Begins with “{words}”, as asked. '
             '<button type="button" class="as-link" data-begin="0">Start over</button></p>'
         )
-    return f'<div class="told">{"".join(sections)}{begun}{_legend(answer)}</div>'
+    return f'<div class="told">{"".join(sections)}{begun}{_legend(all_words)}</div>'
 
 
 def photo_alone(photo: SeenPhoto) -> str:
@@ -135,7 +139,7 @@ def _sentence(
 ) -> str:
     buttons = []
     for place, word in enumerate(caption.words):
-        sure = f"{word.probability:.0%} sure" + (", a guess" if _unsure(word) else "")
+        sure = f"{_percent(word.probability)} sure" + (", a guess" if _unsure(word) else "")
         buttons.append(
             f'<button type="button" class="word{_marks(word)}"{_delayed(delays, place)} '
             f'data-word="{index}-{place}" aria-pressed="{"true" if place == chosen else "false"}" '
@@ -157,7 +161,7 @@ def _face(word: Word, place: int) -> str:
     text = word.word[:1].upper() + word.word[1:] if place == 0 else word.word
     return (
         f'<span>{escape(text)}</span><i class="bar" style="--value:{word.probability:.3f}"></i>'
-        f"<small>{word.probability:.0%}</small>"
+        f"<small>{_percent(word.probability)}</small>"
     )
 
 
@@ -170,9 +174,9 @@ def _unsure(word: Word) -> bool:
     return word.probability < UNSURE
 
 
-def _legend(answer: Answer) -> str:
+def _legend(words: Iterable[Word]) -> str:
     text = "Below each word: how sure the model was of it."
-    if any(_unsure(word) for caption in answer.captions for word in caption.words):
+    if any(map(_unsure, words)):
         text += f" <u>Dashed</u>: a guess, under {UNSURE:.0%}."
     return f'<p class="footnote">{text}</p>'
 

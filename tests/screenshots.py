@@ -62,6 +62,30 @@ def bad_file(page: Page) -> None:
     _expect_status(page, "cannot be used")
 
 
+def captioned(page: Page) -> None:
+    """The captioning tab with an example, and why its second word."""
+    page.get_by_role("tab", name="Photo captions").click()
+    page.get_by_role("button", name="A cup of coffee").click()
+    _expect_status(page, "coffee.jpg", "captions")
+    page.locator("[data-word='0-1']").click()
+
+
+def continued(page: Page) -> None:
+    """A caption that goes on from a runner-up, with the search's choices unfolded."""
+    page.get_by_role("button", name="Advanced: how captions are searched for").click()
+    page.locator(".rivals button:visible").first.click()
+    expect(page.locator(".begun")).to_be_visible(timeout=LIMIT)
+
+
+def bad_file_to_caption(page: Page) -> None:
+    """Text that calls itself a photo, for the captioner."""
+    page.locator("#captions-photo").get_by_label("Remove Image").click()
+    page.locator("#captions-photo input[type=file]").set_input_files(
+        {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"only text"}
+    )
+    _expect_status(page, "cannot be used", "captions")
+
+
 #: In this order, one after the other on the same page.
 STATES: tuple[Callable[[Page], None], ...] = (
     opened,
@@ -70,6 +94,9 @@ STATES: tuple[Callable[[Page], None], ...] = (
     dressed_up,
     no_face,
     bad_file,
+    captioned,
+    continued,
+    bad_file_to_caption,
 )
 
 
@@ -94,12 +121,14 @@ def main() -> None:
 
 
 def _take_readme(browser: Browser, address: str) -> None:
-    for name, width, height, scheme in (
-        ("desktop", 1280, 860, "light"),
-        ("phone", 390, 1040, "dark"),
+    for name, width, height, scheme, state in (
+        ("desktop", 1280, 860, "light", two_faces),
+        ("phone", 390, 1040, "dark", two_faces),
+        ("captions", 1280, 860, "light", captioned),
     ):
         page = _open(browser, address, width, height, scheme)
-        two_faces(page)
+        state(page)
+        page.wait_for_timeout(700)  # transitions
         _save(page.screenshot(), FOLDER / f"{name}.jpg")
         page.close()
 
@@ -125,8 +154,8 @@ def _open(browser: Browser, address: str, width: int, height: int, scheme: str) 
     return page
 
 
-def _expect_status(page: Page, text: str) -> None:
-    expect(page.locator("#keypoints-status")).to_contain_text(text, timeout=LIMIT)
+def _expect_status(page: Page, text: str, tab: str = "keypoints") -> None:
+    expect(page.locator(f"#{tab}-status")).to_contain_text(text, timeout=LIMIT)
 
 
 def _choose(page: Page, label: str) -> None:
