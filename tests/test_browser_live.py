@@ -234,7 +234,7 @@ def test_leaving_stops_the_camera(live: Page, way: str) -> None:
     if way == "button":
         live.get_by_role("button", name="Stop camera").click()
     elif way == "tab":
-        live.get_by_role("tab", name="Photo").click()
+        live.get_by_role("tab", name="Photo", exact=True).click()
     else:
         live.evaluate("""() => {
           Object.defineProperty(document, "hidden", {value: true, configurable: true});
