@@ -125,8 +125,13 @@
     }
     if (text) {
       await copy(text);
+      const said = button.parentElement.querySelector("[role=status]");
       button.classList.add("done");
-      setTimeout(() => button.classList.remove("done"), 1500);
+      said.textContent = "Copied";
+      setTimeout(() => {
+        button.classList.remove("done");
+        said.textContent = "";
+      }, 1500);
     }
   });
 

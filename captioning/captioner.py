@@ -17,6 +17,7 @@ from captioning.options import SearchOptions
 from captioning.search import (
     Found,
     Rules,
+    Step,
     beam_search,
     drain,
     sample_captions,
@@ -35,7 +36,8 @@ _RUNNERS_UP = 5
 class Progress:
     """A step of `Captioner.stream`.
 
-    text, words: the best caption so far; it need not be how the next step's begins.
+    text, words: the best caption so far; it need not be how the next step's begins. Before the
+        last step its words have their probability only.
     captions: at the last step, what was found, best first; empty before.
     """
 
@@ -126,18 +128,21 @@ class Captioner:
         while True:
             with torch.inference_mode():
                 try:
-                    words = next(search)
+                    step = next(search)
                 except StopIteration as stop:
                     captions = tuple(self._describe(photo, stop.value)[0])
                     yield Progress(captions[0].text, captions[0].words, captions)
                     return
-                spoken_words = tuple(number for number in words if number > UNKNOWN)
-                ((so_far,),) = self._describe(photo, [[Found(spoken_words, 0.0)]])
-            yield Progress(so_far.text, so_far.words, ())
+            words = tuple(
+                Word(self.vocabulary.words[number], float(np.exp(value)), (), None)
+                for number, value in zip(step.words, step.log_probabilities, strict=True)
+                if number > UNKNOWN
+            )
+            yield Progress(join_words(word.word for word in words), words, ())
 
     def _search(
         self, photos: Photos, options: SearchOptions
-    ) -> Generator[list[int], None, list[list[Found]]]:
+    ) -> Generator[Step, None, list[list[Found]]]:
         rules = Rules(self.vocabulary, options, self.device)
         if options.method == "sample":
             return sample_captions(self.decoder, photos, rules)

@@ -7,7 +7,7 @@ a caption as it is found, and returns the finished ones.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,6 +31,14 @@ class Found:
 
     words: tuple[int, ...]
     score: float
+
+
+class Step(NamedTuple):
+    """A caption in the making: the numbers of its words so far, and each one's log-probability
+    after the ones before it."""
+
+    words: list[int]
+    log_probabilities: list[float]
 
 
 class Rules:
@@ -111,7 +119,7 @@ def spoken(logits: Tensor) -> Tensor:
 Result = TypeVar("Result")
 
 
-def drain(search: Generator[list[int], None, Result]) -> Result:
+def drain(search: Generator[Step, None, Result]) -> Result:
     """Runs a search to its end and returns what it found."""
     while True:
         try:
@@ -122,32 +130,35 @@ def drain(search: Generator[list[int], None, Result]) -> Result:
 
 def begin(
     decoder: Decoder, photos: Photos, first_words: Sequence[int], sequences: int
-) -> tuple[State, Tensor]:
+) -> tuple[State, Tensor, Tensor]:
     """State and words after <start> and all given words but the last one's step.
 
-    Returns the state of B * sequences rows and their words, (B * sequences, 1 + given).
+    Returns the state of B * sequences rows, their words, (B * sequences, 1 + given), and the
+    log-probabilities of the given ones, (B * sequences, given).
     """
     count, device = photos.grid.shape[0], photos.grid.device
     state = decoder.start(photos)
     words = torch.tensor([[START, *first_words]] * count, device=device)
+    told = torch.zeros(count, 0, device=device)
     for place in range(words.shape[1] - 1):
-        _, state = decoder.step(photos, state, words[:, place])
+        log_probabilities, state = next_word(decoder, photos, state, words[:, : place + 1])
+        told = torch.cat([told, log_probabilities.gather(1, words[:, place + 1, None])], 1)
     rows = torch.arange(count, device=device).repeat_interleave(sequences)
-    return state.take(rows), words[rows]
+    return state.take(rows), words[rows], told[rows]
 
 
 def beam_search(
     decoder: Decoder, photos: Photos, rules: Rules
-) -> Generator[list[int], None, list[list[Found]]]:
+) -> Generator[Step, None, list[list[Found]]]:
     """Beam search for B photos at once; beam 1 is greedy search.
 
-    Yields the first photo's best words so far; returns for each photo the distinct captions
+    Yields the first photo's best caption so far; returns for each photo the distinct captions
     found, best first, at most `num_captions`.
     """
     options = rules.options
     beams = max(options.beam_size, options.num_captions)
     count, device = photos.grid.shape[0], photos.grid.device
-    state, words = begin(decoder, photos, rules.first_words(), beams)
+    state, words, told = begin(decoder, photos, rules.first_words(), beams)
     scores = torch.full((count, beams), -torch.inf, device=device)
     scores[:, 0] = 0  # all beams of a photo are equal at first: only one may grow
     found: list[list[Found]] = [[] for _ in range(count)]
@@ -162,11 +173,13 @@ def beam_search(
         _collect(found, best, row, word, words, beams, rank)
         scores, keep = best.masked_fill(word == END, -torch.inf).topk(beams, dim=1)
         chosen = row.gather(1, keep).flatten()
-        words = torch.cat([words[chosen], word.gather(1, keep).view(-1, 1)], 1)
+        next_words = word.gather(1, keep).flatten()
+        words = torch.cat([words[chosen], next_words[:, None]], 1)
+        told = torch.cat([told[chosen], log_probabilities[chosen, next_words][:, None]], 1)
         state = state.take(chosen)
         if _settled(found, scores, beams, rank):
             break
-        yield words[0, 1:].tolist()
+        yield Step(words[0, 1:].tolist(), told[0].tolist())
     return [
         sorted(captions, key=lambda caption: -caption.score)[: options.num_captions]
         or [Found(rules.strip(words[i * beams, 1:-1].tolist()), float("-inf"))]
@@ -204,7 +217,7 @@ def sample(
     rules: Rules,
     sequences: int,
     generator: torch.Generator | None = None,
-) -> Generator[list[int], None, Tensor]:
+) -> Generator[Step, None, Tensor]:
     """Draws captions word by word, with temperature and top-p.
 
     Yields the first photo's first caption so far; returns (B, sequences, T) word numbers
@@ -212,7 +225,7 @@ def sample(
     """
     options = rules.options
     count = photos.grid.shape[0]
-    state, words = begin(decoder, photos, rules.first_words(), sequences)
+    state, words, told = begin(decoder, photos, rules.first_words(), sequences)
     ended = torch.zeros_like(words[:, 0], dtype=torch.bool)
     for _ in range(words.shape[1] - 1, options.max_length + 1):
         log_probabilities, state = next_word(decoder, photos, state, words)
@@ -222,8 +235,9 @@ def sample(
         allowed[stuck, END] = 0
         drawn = _draw(allowed, options, generator).masked_fill(ended, PAD)
         words = torch.cat([words, drawn[:, None]], 1)
+        told = torch.cat([told, log_probabilities.gather(1, drawn[:, None])], 1)
         ended |= drawn == END
-        yield words[0, 1:].tolist()
+        yield Step(words[0, 1:].tolist(), told[0].tolist())
         if ended.all():
             break
     return words[:, 1:].unflatten(0, (count, sequences))
@@ -241,7 +255,7 @@ def _draw(allowed: Tensor, options: SearchOptions, generator: torch.Generator | 
 
 def sample_captions(
     decoder: Decoder, photos: Photos, rules: Rules
-) -> Generator[list[int], None, list[list[Found]]]:
+) -> Generator[Step, None, list[list[Found]]]:
     """`num_captions` distinct sampled captions a photo, the most probable first.
 
     Draws anew, a few times at most, where the same caption was drawn twice; a photo may

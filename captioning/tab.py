@@ -47,7 +47,9 @@ _OPENING: dict[str, Any] = {"concurrency_id": "captions-opening", "concurrency_l
 _RESULTS = ("answer", "status", "words", "view", "downloads", "first_words")
 #: Puts the keyboard back on the word that was chosen, after its sentence was written anew.
 _FOCUS_CHOSEN = """() => {
-  document.querySelector("#captions-told [aria-pressed=true]")?.focus({preventScroll: true});
+  const words = document.querySelector("#captions-told");
+  const word = words.querySelector("[aria-pressed=true]") ?? words.querySelector("[data-word]");
+  word?.focus({preventScroll: true});
 }"""
 
 

@@ -110,7 +110,8 @@ def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None
 
 def photo_alone(photo: SeenPhoto) -> str:
     """The photo, while its captions are being found."""
-    return f'<div class="why"><figure>{_picture(photo)}</figure><div class="reasons"></div></div>'
+    figure = f"<figure>{_picture(photo, photo.name)}</figure>"
+    return f'<div class="why">{figure}<div class="reasons"></div></div>'
 
 
 def shown(answer: Answer, chosen: int | None = None) -> str:
@@ -126,8 +127,9 @@ def shown(answer: Answer, chosen: int | None = None) -> str:
             how = "given" if given else answer.options.method
             reasons.append(_reasons(key, word, hidden, begin, how))
     hint = "" if chosen is None else " hidden"
+    picture = _picture(answer.photo, answer.captions[0].sentence)
     return (
-        f'<div class="why"><figure>{_picture(answer.photo)}{"".join(heats)}</figure>'
+        f'<div class="why"><figure>{picture}{"".join(heats)}</figure>'
         f'<div class="reasons" aria-live="polite"><section data-why=""{hint}>'
         f"<h3>Why these words?</h3><p>{_HINT}</p></section>{''.join(reasons)}</div></div>"
         f"{_ranking(answer)}{_copies(answer)}"
@@ -181,9 +183,9 @@ def _legend(words: Iterable[Word]) -> str:
     return f'<p class="footnote">{text}</p>'
 
 
-def _picture(photo: SeenPhoto) -> str:
-    name = escape(photo.name)
-    return f'<img class="photo" src="{data_url(photo.preview, "image/jpeg")}" alt="{name}">'
+def _picture(photo: SeenPhoto, text: str) -> str:
+    url = data_url(photo.preview, "image/jpeg")
+    return f'<img class="photo" src="{url}" alt="{escape(text)}">'
 
 
 def _heat(key: str, word: Word, hidden: str) -> str:
@@ -272,6 +274,6 @@ def _copies(answer: Answer) -> str:
             f'<div class="copies" data-told="{index}"{hidden}>'
             f'<button type="button" data-copy="{escape(caption.sentence)}">Caption</button>'
             f'<button type="button" data-copy="{escape(snippet)}">HTML with alt text</button>'
-            f"<code>{escape(snippet)}</code></div>"
+            f'<span class="unseen" role="status"></span><code>{escape(snippet)}</code></div>'
         )
     return "".join(rows)

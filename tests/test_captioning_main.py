@@ -66,8 +66,11 @@ def test_stream_ends_with_what_a_call_gives(captioner: Captioner, method: str) -
     steps = list(captioner.stream(seen, options))
     assert len(steps) > 2 and all(not step.captions for step in steps[:-1])
     assert all(step.text.startswith("a dog") for step in steps)
+    told = {w.word: w.probability for w in steps[-1].words[:2]}
     for step in steps:
         assert step.text == " ".join(word.word for word in step.words).replace(" 's", "'s")
+        for word in step.words[:2]:
+            assert word.probability == pytest.approx(told[word.word], rel=1e-3)
     (expected,) = captioner.caption(seen, options)
     assert [c.text for c in steps[-1].captions] == [c.text for c in expected]
     assert steps[-1].text == expected[0].text
