@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
 _EXAMPLES = {
+    "motorcycle.jpg": "A red motorcycle in a garage",
     "cat.jpg": "A cat, close up",
-    "astronaut.jpg": "An astronaut in an orange suit",
     "coffee.jpg": "A cup of coffee on a wooden table",
-    "admiral.jpg": "A navy officer with glasses and a cap",
+    "pagoda.jpg": "A pagoda above a lake",
 }
 _FIRST_EXAMPLE = next(iter(_EXAMPLES))
 _LOADING = notice("info", "Getting ready", "The captioner is being loaded, a few seconds.")
