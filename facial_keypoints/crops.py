@@ -30,9 +30,9 @@ class Crops:
     def __len__(self) -> int:
         return len(self.side)
 
-    def __getitem__(self, index: int) -> "Crops":
-        """One of the crops, as a batch of one."""
-        part = slice(index, index + 1)
+    def __getitem__(self, index: int | np.ndarray) -> "Crops":
+        """One of the crops, as a batch of one; or those of an (M,) array of indices."""
+        part = np.atleast_1d(index)
         return Crops(self.centre[part], self.side[part], self.angle[part])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 #: Names for `--detector` -> what a page calls them.
 DETECTOR_TITLES = {"cnn": "Our CNN", "haar": "Haar cascades"}
-DEFAULT_DETECTOR = "haar"  # what `auto` stands for
+DEFAULT_DETECTOR = "cnn"  # what `auto` stands for
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,17 @@ class KeypointPredictor:
         self.passes, self.mirror = passes, mirror
         self.device = next(network.parameters()).device
 
-    def __call__(self, images: Sequence[np.ndarray], crops: Crops) -> Keypoints:
+    def __call__(
+        self, images: Sequence[np.ndarray], crops: Crops, passes: int | None = None
+    ) -> Keypoints:
         """Keypoints of N faces.
 
         Args:
             images: N arrays (H, W, 3) uint8 RGB, one a crop (the same object may repeat).
             crops: N crops.
+            passes: as the class has it, for these crops.
         """
-        for _ in range(self.passes - 1):
+        for _ in range((passes or self.passes) - 1):
             crops = crops_from_points(self._read(images, crops, mirror=False).points)
         return self._read(images, crops, self.mirror)
 

@@ -74,9 +74,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def read_sets(folders: Sequence[Path]) -> dict[str, LoadedFaces]:
-    """The faces that no detector was trained on or chosen by."""
+    """The faces that no detector was trained on: those that choices are made by, and others."""
     split = split_by_subject(face for folder in folders for face in read_faces(folder))
     wanted = {
+        "validation": list(split.validation),
         "LFPW test": [face for face in split.test if face.source == "lfpw"],
         "AFW, held-out scenes": [face for face in split.held_out if face.source == "afw"],
         "YouTube Faces, held-out people": [f for f in split.held_out if f.source == "ytf"],
