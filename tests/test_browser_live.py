@@ -141,7 +141,17 @@ def resting_points(page: Page) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def needs_updates(page: Page, least: float) -> None:
+    """Skips where other work leaves too little of the machine: on two idle cores there are 25
+    updates a second."""
+    page.wait_for_timeout(4000)
+    rate = float(page.locator(".live").get_attribute("data-rate") or 0)
+    if rate < least:
+        pytest.skip(f"the machine is busy: {rate} updates a second")
+
+
 def test_points_land_where_the_known_motion_says(live: Page) -> None:
+    needs_updates(live, 3)
     there, elsewhere = resting_points(live)
     expected = moved(there, ROUTE.start, ROUTE.end)
     error = np.linalg.norm(elsewhere - expected, axis=1).mean()
@@ -150,6 +160,7 @@ def test_points_land_where_the_known_motion_says(live: Page) -> None:
 
 
 def test_the_drawing_keeps_up_in_motion(live: Page) -> None:
+    needs_updates(live, 10)
     choose(live, contours=False)
     seen = live.evaluate(WATCH, {"count": 2 * ROUTE.frames, **WATCH_FOR})
     assert sum(None not in entry for entry in seen) > 1.5 * ROUTE.frames
@@ -157,25 +168,25 @@ def test_the_drawing_keeps_up_in_motion(live: Page) -> None:
 
 
 def test_mesh_and_filters_are_drawn(live: Page) -> None:
-    def inked() -> int:
-        live.wait_for_timeout(1500)
-        return live.evaluate("""() => {
+    def inked(least: float, most: float = 1e9) -> int:
+        """Pixels drawn on, once they are as many."""
+        count = """([least, most]) => {
           const canvas = document.querySelector(".live canvas");
           const context = canvas.getContext("2d");
           const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
-          return data.filter((value, i) => i % 4 === 3 && value > 0).length;
-        }""")
+          const count = data.filter((value, i) => i % 4 === 3 && value > 0).length;
+          return count >= least && count <= most ? {count} : null;
+        }"""
+        return live.wait_for_function(count, arg=[least, most]).json_value()["count"]
 
     choose(live, points=False, contours=False)
-    assert inked() == 0
+    inked(0, 0)
     choose(live, mesh=True)
-    mesh = inked()
-    assert mesh > 1000
+    mesh = inked(1000)
     choose(live, mesh=False, hat=True)
-    hat = inked()
-    assert hat > 2 * mesh
+    hat = inked(2 * mesh)
     choose(live, sunglasses=True, moustache=True)
-    assert inked() > 1.2 * hat
+    inked(1.2 * hat)
 
 
 def test_gauges_and_readout(live: Page) -> None:
