@@ -18,7 +18,16 @@ from .drawing import draw_faces
 from .face import Face
 from .filters import apply_filters
 from .tab import build_choices, draw_style
-from .video_files import LIMITS, VIDEO_SUFFIXES, Clip, VideoCancelled, VideoError, inspect_clip
+from .video_files import (
+    LIMITS,
+    MAX_BYTES,
+    MAX_SECONDS,
+    VIDEO_SUFFIXES,
+    Clip,
+    VideoCancelled,
+    VideoError,
+    inspect_clip,
+)
 
 if TYPE_CHECKING:
     from .clip_work import ClipWork
@@ -43,7 +52,7 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
     with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=5, min_width=320):
             upload = gr.File(
-                label=f"Your video: {LIMITS}",
+                label=_INPUT_LABEL,
                 file_types=sorted(VIDEO_SUFFIXES),
                 elem_id="video-upload",
                 elem_classes="video-input",
@@ -104,6 +113,7 @@ def drawer(show: list[str], fun: list[str]) -> Callable[[np.ndarray, Sequence[Fa
     return draw
 
 
+_INPUT_LABEL = f"Your video, up to {MAX_SECONDS // 60} minutes and {MAX_BYTES // 1_000_000} MB"
 _INVITATION = notice(
     "info",
     "A video goes in, the same video with its faces comes out",
