@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from captioning.captioner import Captioner
 
 _EXAMPLES = {
-    "motorcycle.jpg": "A red motorcycle in a garage",
+    "flower.jpg": "An orange flower",
     "cat.jpg": "A cat, close up",
     "coffee.jpg": "A cup of coffee on a wooden table",
     "pagoda.jpg": "A pagoda above a lake",

@@ -65,7 +65,7 @@ def bad_file(page: Page) -> None:
 def captioned(page: Page) -> None:
     """The captioning tab with an example, and why its second word."""
     page.get_by_role("tab", name="Photo captions").click()
-    for text, name in (("A cat", "cat.jpg"), ("A red motorcycle", "motorcycle.jpg")):
+    for text, name in (("A cat", "cat.jpg"), ("An orange flower", "flower.jpg")):
         page.get_by_role("button", name=text).last.click()
         _expect_status(page, name, "captions")
     page.locator("[data-word='0-1']").click()

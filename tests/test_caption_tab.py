@@ -103,8 +103,8 @@ def word(text: str, probability: float, *others: Alternative) -> Word:
 
 def test_opens_with_an_example_answered(page: gr.Blocks) -> None:
     results = handler(page, "on_open")()
-    assert results[ANSWER].photo.name == "motorcycle.jpg" and len(results[ANSWER].captions) == 3
-    assert "motorcycle.jpg" in results[STATUS] and "data-word" in results[WORDS]
+    assert results[ANSWER].photo.name == "flower.jpg" and len(results[ANSWER].captions) == 3
+    assert "flower.jpg" in results[STATUS] and "data-word" in results[WORDS]
 
 
 def test_a_photo_streams_word_by_word(page: gr.Blocks, examples: Path) -> None:
