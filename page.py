@@ -8,6 +8,7 @@ import gradio as gr
 import captioning.tab
 import facial_keypoints.tabs
 from common.background import Background
+from common.guarded_page import GuardedBlocks
 from common.ui import ASSETS
 
 TITLE = "Facial keypoints and photo captions"
@@ -26,7 +27,7 @@ QUEUE_SIZE = 64  # requests waiting; more are told that the page is busy
 
 def build_page() -> tuple[gr.Blocks, list[Background[Any]]]:
     """The page, and the models of its tabs."""
-    with gr.Blocks(
+    with GuardedBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
     ) as page:
         gr.HTML(
