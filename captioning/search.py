@@ -153,7 +153,7 @@ def beam_search(
     """Beam search for B photos at once; beam 1 is greedy search.
 
     Yields the first photo's best caption so far; returns for each photo the distinct captions
-    found, best first, at most `num_captions`.
+    found, best first, at most `num_captions`. They do not depend on the batch's other photos.
     """
     options = rules.options
     beams = max(options.beam_size, options.num_captions)
@@ -162,6 +162,7 @@ def beam_search(
     scores = torch.full((count, beams), -torch.inf, device=device)
     scores[:, 0] = 0  # all beams of a photo are equal at first: only one may grow
     found: list[list[Found]] = [[] for _ in range(count)]
+    settled = [False] * count
     row_start = torch.arange(count, device=device)[:, None] * beams
     for length in range(words.shape[1] - 1, options.max_length + 1):
         log_probabilities, state = next_word(decoder, photos, state, words)
@@ -170,14 +171,20 @@ def beam_search(
         best, place = grown.flatten(1).topk(2 * beams, dim=1)
         row, word = row_start + place // grown.shape[-1], place % grown.shape[-1]
         rank = (length + 1) ** options.length_penalty
-        _collect(found, best, row, word, words, beams, rank)
+        ends = (word == END) & (best > -torch.inf) & ~torch.tensor(settled, device=device)[:, None]
+        _collect(found, ends[:, :beams], best, row, words, rank)
         scores, keep = best.masked_fill(word == END, -torch.inf).topk(beams, dim=1)
         chosen = row.gather(1, keep).flatten()
         next_words = word.gather(1, keep).flatten()
         words = torch.cat([words[chosen], next_words[:, None]], 1)
         told = torch.cat([told[chosen], log_probabilities[chosen, next_words][:, None]], 1)
         state = state.take(chosen)
-        if _settled(found, scores, beams, rank):
+        open_scores = (scores[:, 0] / rank).tolist()
+        settled = [
+            before or _is_settled(captions, open_score, beams)
+            for before, captions, open_score in zip(settled, found, open_scores, strict=True)
+        ]
+        if all(settled):
             break
         yield Step(words[0, 1:].tolist(), told[0].tolist())
     return [
@@ -189,26 +196,24 @@ def beam_search(
 
 def _collect(
     found: list[list[Found]],
+    ends: Tensor,
     best: Tensor,
     row: Tensor,
-    word: Tensor,
     words: Tensor,
-    beams: int,
     rank: float,
 ) -> None:
-    """Adds the captions that end among each photo's `beams` best candidates."""
-    ends = (word[:, :beams] == END) & (best[:, :beams] > -torch.inf)
+    """Adds the captions that end among each photo's best candidates, (B, beams) bool."""
     for photo, candidate in ends.nonzero().tolist():
         ended = tuple(words[row[photo, candidate], 1:].tolist())
         found[photo].append(Found(ended, best[photo, candidate].item() / rank))
 
 
-def _settled(found: list[list[Found]], scores: Tensor, beams: int, rank: float) -> bool:
-    """Whether no living beam, as it stands, outranks the worst of each photo's kept ones."""
-    if any(len(captions) < beams for captions in found):
+def _is_settled(captions: list[Found], open_score: float, beams: int) -> bool:
+    """Whether no living beam of a photo, the best of which has this score, outranks, as it stands,
+    the worst of the captions that are kept."""
+    if len(captions) < beams:
         return False
-    kept = [sorted((c.score for c in captions), reverse=True)[beams - 1] for captions in found]
-    return bool((scores[:, 0] / rank <= torch.tensor(kept, device=scores.device)).all())
+    return open_score <= sorted((caption.score for caption in captions), reverse=True)[beams - 1]
 
 
 def sample(
@@ -250,7 +255,13 @@ def _draw(allowed: Tensor, options: SearchOptions, generator: torch.Generator | 
         before = ordered.cumsum(-1) - ordered
         ordered = ordered.masked_fill(before >= options.top_p, 0)
         probabilities = torch.zeros_like(probabilities).scatter_(1, places, ordered)
-    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+    # The inverse of the cumulative distribution: one random number a row, where
+    # torch.multinomial draws one a word, which takes as long as the network.
+    cumulative = probabilities.cumsum(-1)
+    total = cumulative[:, -1:]
+    points = torch.rand(total.shape, generator=generator, device=total.device) * total
+    below_total = torch.nextafter(total, torch.zeros_like(total))
+    return torch.searchsorted(cumulative, points.minimum(below_total), right=True)[:, 0]
 
 
 def sample_captions(

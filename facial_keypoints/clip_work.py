@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, TimeoutError
 from pathlib import Path
 
-from .cores import use_one_core
+from common.cores import use_one_core
+
 from .pipeline import FacialKeypoints
 from .recording import Recording
 from .video import Clip, Draw, Progress, VideoCancelled, annotate_clip

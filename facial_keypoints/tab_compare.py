@@ -8,6 +8,7 @@ import gradio as gr
 
 from common.background import Background
 from common.photos import PhotoError, read_photo
+from common.turns import MODELS
 from common.ui import MODEL_BUDGET, notice, photo_view, private
 from common.weights import WeightsError
 
@@ -57,8 +58,9 @@ class Comparison:
 
         ready = self._ready.get()
         try:
-            photo = answer.photo()
-            looks = [comparison.look(ready.using(name), photo) for name in DETECTOR_TITLES]
+            with MODELS.turn():
+                photo = answer.photo()
+                looks = [comparison.look(ready.using(name), photo) for name in DETECTOR_TITLES]
         except (PhotoError, WeightsError) as error:
             return [notice("error", "The detectors cannot be compared", str(error)), None]
         preview = read_photo(answer.preview)

@@ -1,5 +1,6 @@
 """The fold "Look inside" of the keypoint tab: what the CNN makes of one face."""
 
+import threading
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +8,13 @@ import gradio as gr
 
 from common.background import Background
 from common.photos import PhotoError
+from common.turns import MODELS
 from common.ui import MODEL_BUDGET, PhotoView, photo_view, private
 
 from .answer import PhotoAnswer
 
 if TYPE_CHECKING:
+    from .network import KeypointNet
     from .tab import Ready
 
 _INTRODUCTION = (
@@ -29,9 +32,11 @@ class Inside:
     """
 
     def __init__(self, ready: "Background[Ready]", answer: gr.State):
-        self.answer = answer
-        # A copy of its own: looking inside listens to the layers, whoever runs the network.
-        self._network = Background(lambda: deepcopy(ready.get().find_faces.predictor.network))
+        self._ready, self.answer = ready, answer
+        # A copy of its own: looking inside listens to the layers, whoever runs the network. One
+        # looks at a time, so that nobody hears what another's face makes of them.
+        self._network: KeypointNet | None = None
+        self._looking = threading.Lock()
         self.opened = gr.State(False)
         with gr.Accordion(
             "Look inside the network", open=False, visible=False, elem_id="inside"
@@ -102,28 +107,36 @@ class Inside:
     ) -> list[Any]:
         if answer is None or not 0 <= face < len(answer.faces):
             return [gr.skip()] * len(self.shown)
-        from . import inspection  # here, because torch takes seconds to import
+        network = self._ready.get().find_faces.predictor.network
+        with self._looking, MODELS.turn():
+            self._network = self._network or deepcopy(network)
+            return _looked(self._network, answer, face, layer, number)
 
-        network = self._network.get()
-        names = inspection.layer_names(network)
-        layer = layer if layer in names else names[0]
-        try:
-            crop, batch = inspection.face_input(network, answer.photo(), answer.faces[face])
-        except PhotoError as error:
-            raise gr.Error(str(error), title="Cannot look inside", print_exception=False) from error
-        heat = inspection.heat_maps(network, batch)
-        points = crop if heat is None else inspection.heat_map_picture(heat, crop)
-        maps = inspection.tile_maps(inspection.feature_maps(network, batch, layer))
-        known = gr.update(choices=names, value=layer)
-        if layer not in inspection.filter_layer_names(network):
-            hidden = gr.update(visible=False)
-            return [known, hidden, points, maps, hidden, None, _NO_SINGLE_FILTER]
-        last = inspection.filter_count(network, layer) - 1
-        number = min(int(number), last)
-        effect = inspection.filter_effect(network, batch, layer, number)
-        slider = gr.update(maximum=last, value=number, visible=True)
-        picture = inspection.filter_picture(effect, crop)
-        return [known, slider, points, maps, gr.update(visible=True), picture, ""]
+
+def _looked(
+    network: "KeypointNet", answer: PhotoAnswer, face: int, layer: str | None, number: int
+) -> list[Any]:
+    from . import inspection  # here, because torch takes seconds to import
+
+    names = inspection.layer_names(network)
+    layer = layer if layer in names else names[0]
+    try:
+        crop, batch = inspection.face_input(network, answer.photo(), answer.faces[face])
+    except PhotoError as error:
+        raise gr.Error(str(error), title="Cannot look inside", print_exception=False) from error
+    heat = inspection.heat_maps(network, batch)
+    points = crop if heat is None else inspection.heat_map_picture(heat, crop)
+    maps = inspection.tile_maps(inspection.feature_maps(network, batch, layer))
+    known = gr.update(choices=names, value=layer)
+    if layer not in inspection.filter_layer_names(network):
+        hidden = gr.update(visible=False)
+        return [known, hidden, points, maps, hidden, None, _NO_SINGLE_FILTER]
+    last = inspection.filter_count(network, layer) - 1
+    number = min(int(number), last)
+    effect = inspection.filter_effect(network, batch, layer, number)
+    slider = gr.update(maximum=last, value=number, visible=True)
+    picture = inspection.filter_picture(effect, crop)
+    return [known, slider, points, maps, gr.update(visible=True), picture, ""]
 
 
 def _picture(caption: str, elem_id: str) -> PhotoView:

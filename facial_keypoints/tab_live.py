@@ -6,17 +6,16 @@ Gradio's queue, so `live.LiveSessions` says who is served when.
 """
 
 import asyncio
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from common.background import Background
+from common.cores import usable_cores, use_one_core
 from common.ui import ASSETS, data_url
 from common.weights import WeightsError
 
-from .cores import use_one_core
 from .drawing import GROUP_COLOURS
 from .filters import FILTERS, PICTURES
 from .live import LiveError, LiveSessions
@@ -43,7 +42,7 @@ def build_live(ready: "Background[Ready]") -> LiveSessions:
     Args:
         ready: the model, loaded when the first camera is started at the latest.
     """
-    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    workers = min(usable_cores(), MAX_WORKERS)
     sessions = LiveSessions(lambda: _tracker(ready), workers=workers, prepare=use_one_core)
     gr.HTML(
         (LIVE / "live.html").read_text(),

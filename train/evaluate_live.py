@@ -4,15 +4,14 @@ The face is the free astronaut photo, moved along known paths with camera noise.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from common.cores import usable_cores, use_one_core
 from common.jpeg import encode_jpeg
-from facial_keypoints.cores import use_one_core
 from facial_keypoints.live import LiveLimits, decode_frame
 from facial_keypoints.markup import interocular_distance
 from facial_keypoints.pipeline import FacialKeypoints
@@ -64,9 +63,8 @@ def print_server_time(pipeline: FacialKeypoints, frames: int, smoothing: float) 
         tracker.update(decode_frame(jpeg, LiveLimits.frame_side), 1000 * number / RATE)
         spent.append(1000 * (time.perf_counter() - started))
     median, p95 = np.percentile(spent[20:], [50, 95])
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(
-        f"| server time of a 640×480 frame with one face, {cores} cores | "
+        f"| server time of a 640×480 frame with one face, {usable_cores()} cores | "
         f"median {median:.1f} ms, 95 % {p95:.1f} ms |"
     )
 

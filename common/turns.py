@@ -1,0 +1,67 @@
+"""The cores, shared by everything that runs a model: whoever runs one takes a turn."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from common.cores import usable_cores
+
+T = TypeVar("T")
+
+
+class Turns:
+    """So many pieces of work at once. Every method may be called by any thread.
+
+    Where several want a turn, each runs on one core: split over the cores, the small layers of
+    these models wait for one another more than they compute. A piece of work that is alone gets
+    every core, because then its visitor's wait is all that counts.
+    """
+
+    def __init__(self, count: int, cores: int):
+        self.count, self._cores = count, cores
+        self._free = threading.Semaphore(count)
+        self._lock = threading.Lock()
+        self._wanted = 0  # turns that are taken or waited for
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has a turn or waits for one."""
+        return self._wanted > 0
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for a turn and holds it until the end of the `with`. Not to be nested, and not to
+        be held while waiting for anything else."""
+        with self._lock:
+            self._wanted += 1
+        try:
+            with self._free:
+                self._share_cores()
+                yield
+        finally:
+            with self._lock:
+                self._wanted -= 1
+
+    def one_by_one(self, steps: Iterable[T]) -> Iterator[T]:
+        """The same items, each of them made in a turn of its own."""
+        items = iter(steps)
+        while True:
+            with self.turn():
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
+
+    def _share_cores(self) -> None:
+        import torch  # here, because it takes seconds; whoever has a turn has loaded a model
+
+        torch.set_num_threads(1 if self._wanted > 1 else self._cores)
+
+
+#: A photo in work takes up to 400 MB, so that more at once would need a larger machine too.
+MAX_AT_ONCE = 4
+
+#: The turns of this process, for both halves of the page.
+MODELS = Turns(min(usable_cores(), MAX_AT_ONCE), usable_cores())

@@ -1,0 +1,84 @@
+"""The turns of the models: how many at once, on how many cores."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.cores import usable_cores
+from common.turns import Turns
+
+
+def test_no_more_at_once_than_there_are_turns() -> None:
+    turns, inside, most = Turns(2, cores=2), [], []
+
+    def work(_: int) -> None:
+        with turns.turn():
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(12)))
+    assert max(most) == 2
+    assert not turns.busy
+
+
+def test_alone_it_gets_every_core_and_among_others_one() -> None:
+    turns, seen = Turns(2, cores=3), []
+    first_inside, release = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with turns.turn():
+            seen.append(torch.get_num_threads())
+            first_inside.set()
+            assert release.wait(10)
+
+    usual = torch.get_num_threads()
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert first_inside.wait(10) and turns.busy
+    with turns.turn():
+        seen.append(torch.get_num_threads())
+    release.set()
+    thread.join()
+    torch.set_num_threads(usual)
+    assert seen == [3, 1]
+
+
+def test_a_turn_ends_with_an_error_too() -> None:
+    turns = Turns(1, cores=1)
+    with pytest.raises(KeyError), turns.turn():
+        raise KeyError
+    assert not turns.busy
+
+
+def test_steps_leave_room_between_them() -> None:
+    turns = Turns(1, cores=1)
+    steps = turns.one_by_one(turns.busy for _ in range(3))
+    assert [(step, turns.busy) for step in steps] == [(True, False)] * 3
+
+
+@pytest.mark.parametrize(
+    ("limit", "cores"), [("100000 100000", 1), ("150000 100000", 2), ("1000 100000", 1)]
+)
+def test_a_container_may_get_fewer_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, cores: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    assert usable_cores(tmp_path / "cpu.max") == cores
+
+
+@pytest.mark.parametrize("text", ["max 100000\n", "", None])
+def test_without_a_limit_it_gets_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    if text is not None:
+        (tmp_path / "cpu.max").write_text(text)
+    assert usable_cores(tmp_path / "cpu.max") == 8
