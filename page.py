@@ -1,7 +1,6 @@
 """The page: its head, a tab for each half, and what goes from one to the other."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -9,16 +8,15 @@ import captioning.tab
 import facial_keypoints.tabs
 from common.background import Background
 from common.guarded_page import GuardedBlocks
-from common.ui import ASSETS
+from common.handover import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
+from common.ui import ASSETS, DRAWING_BUDGET, Upload, private
+
+if TYPE_CHECKING:
+    from captioning.answer import Answer
+    from facial_keypoints.answer import PhotoAnswer
 
 TITLE = "Facial keypoints and photo captions"
 TAGLINE = "A photo goes in; 68 points on every face, or a sentence about it, come out."
-
-#: Name -> what lays the tab out and returns its model, to be loaded once the page is up.
-TABS: dict[str, Callable[[gr.Blocks], Background[Any]]] = {
-    "Facial keypoints": facial_keypoints.tabs.build_tabs,
-    "Photo captions": captioning.tab.build_tab,
-}
 
 #: Uploaded files are deleted at this age, looked for this often; seconds.
 DELETE_AGE, DELETE_EVERY = 900, 60
@@ -35,10 +33,11 @@ def build_page() -> tuple[gr.Blocks, list[Background[Any]]]:
             f"<h1>{TITLE}</h1><p>{TAGLINE}</p></div></header>"
         )
         with gr.Tabs():
-            models = []
-            for name, build_tab in TABS.items():
-                with gr.Tab(name):
-                    models.append(build_tab(page))
+            with gr.Tab("Facial keypoints", id="keypoints"):
+                faces = facial_keypoints.tabs.build_tabs(page)
+            with gr.Tab("Photo captions", id="captions"):
+                captions = captioning.tab.build_tab(page)
+        _connect(faces, captions)
         gr.HTML(
             '<p class="privacy">What you show goes to the machine that runs this page and no '
             f"further. Files are deleted there after {DELETE_AGE // 60} minutes, what was found in "
@@ -46,7 +45,38 @@ def build_page() -> tuple[gr.Blocks, list[Background[Any]]]:
         )
         _forget_when_closed(page)
     page.queue(max_size=QUEUE_SIZE)
-    return page, models
+    return page, [faces.model, captions.model]
+
+
+def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
+    """One photo, both tabs: each hands its photo to the other, and both tell what came of it."""
+
+    def from_faces(found: "PhotoAnswer | None") -> Upload:
+        return photo_to_carry(found.path, found.name) if found else photo_to_carry(None)
+
+    def from_captions(said: "Answer | None") -> Upload:
+        return photo_to_carry(said.photo.path, said.photo.name) if said else photo_to_carry(None)
+
+    def tell(found: "PhotoAnswer | None", said: "Answer | None") -> list[str]:
+        if found is None or said is None or not same_photo(found.path, said.photo.path):
+            return ["", ""]
+        return [alt_text_line(alt_text(said.captions[0].sentence, len(found.faces)))] * 2
+
+    for tab, carried, other, shown in (
+        (faces, from_faces, captions, "['captions']"),
+        (captions, from_captions, faces, "['keypoints', 'photo']"),
+    ):
+        tab.carry.click(carried, tab.answer, other.photo, **private(DRAWING_BUDGET)).success(
+            None, js=f"() => window.openTabs({shown})"
+        )
+        for answered in tab.answered:
+            answered.then(
+                tell,
+                [faces.answer, captions.answer],
+                [faces.alt_text, captions.alt_text],
+                show_progress="hidden",
+                **private(DRAWING_BUDGET),
+            )
 
 
 def _forget_when_closed(page: gr.Blocks) -> None:

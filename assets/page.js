@@ -1,6 +1,44 @@
-// What the page does beyond Gradio: saving files that never lie on the server, photo formats that
-// a browser does not know, dropping and pasting a photo anywhere.
+// What the page does beyond Gradio: links to a tab and its settings, saving files that never lie on
+// the server, photo formats that a browser does not know, dropping and pasting a photo anywhere.
 (() => {
+  // Links. Tabs by their ids in page.py and facial_keypoints/tabs.py, and the name that each level
+  // of them has in the address; settings come from common/links.py.
+  const LEVELS = {tab: ["keypoints", "captions"], view: ["photo", "live", "video"]}; // usual first
+  const levelOf = (id) => Object.keys(LEVELS).find((level) => LEVELS[level].includes(id));
+
+  // Says in the address what this setting is, without loading anything; the usual one is left out.
+  window.setLink = (name, value, usual) => {
+    const [text, default_] = [value, usual].map((v) => Array.isArray(v) ? v.join(" ") : `${v}`);
+    const address = new URL(location.href);
+    if (text === default_) address.searchParams.delete(name);
+    else address.searchParams.set(name, text);
+    history.replaceState(history.state, "", address);
+  };
+
+  const button = (id) => document.querySelector(`[role=tab][data-tab-id="${id}"]`);
+  window.openTabs = (ids) => {
+    for (const id of ids) button(id)?.click();
+    window.scrollTo({top: 0});
+    button(ids.at(-1))?.focus({preventScroll: true});
+  };
+
+  document.addEventListener("click", (event) => {
+    const id = event.target.closest?.("[role=tab]")?.dataset.tabId;
+    const level = levelOf(id);
+    if (level) window.setLink(level, id, LEVELS[level][0]);
+  });
+
+  // The tabs of the link, the inner one first, as soon as they are there; unknown ones are ignored.
+  const asked = new URLSearchParams(location.search);
+  const wanted = ["view", "tab"].map((level) => asked.get(level)).filter(levelOf);
+  const openWanted = () => {
+    if (!wanted.every(button)) return;
+    observer.disconnect();
+    wanted.forEach((id) => button(id).click());
+  };
+  const observer = new MutationObserver(openWanted);
+  if (wanted.length) observer.observe(document, {childList: true, subtree: true});
+
   // Windows and Linux browsers give these files no type, and Gradio refuses what is no "image/*".
   const TYPES = {
     heic: "image/heic", heif: "image/heif", hif: "image/heif", avif: "image/avif",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from captioning.batches import Batches
 from captioning.caption import Caption, Word
 from captioning.export import Record
 from captioning.options import SearchOptions
@@ -31,12 +32,13 @@ _PREVIEW_QUALITY = 88  # of the JPEG
 class SeenPhoto:
     """One photo as the encoder saw it.
 
-    name: of the photo's file, for showing.
+    path, name: of the photo's file; the file may be gone later, the name is for showing.
     preview: the photo as a JPEG of at most `PREVIEW_SIDE` pixels, without metadata.
     photos: what the decoder reads; a batch of one.
     seconds: what the encoder took, without reading the file.
     """
 
+    path: Path
     name: str
     preview: bytes
     photos: "Photos"
@@ -90,7 +92,7 @@ def see_photo(captioner: "Captioner", path: Path, name: str) -> SeenPhoto:
     start = time.perf_counter()
     photos = captioner.look([image])
     seconds = time.perf_counter() - start
-    return SeenPhoto(name, _preview(image), photos, seconds)
+    return SeenPhoto(path, name, _preview(image), photos, seconds)
 
 
 def answer_photo(
@@ -112,6 +114,21 @@ def answer_photo(
             yield Answer(photo, options, step.captions, seconds)
             return
         yield step.words
+
+
+def answer_with_others(batches: Batches, path: Path, name: str, options: SearchOptions) -> Answer:
+    """Reads a photo and captions it together with those of other visitors.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+    """
+    preprocessing = batches.captioner.preprocessing
+    with batches.turns.turn():
+        image = read_photo(path, max_side=preprocessing.read_side)
+        square, preview = preprocessing.squash(image), _preview(image)
+    done = batches.caption(square, options)
+    seen = SeenPhoto(path, name, preview, done.photos, done.look_seconds)
+    return Answer(seen, options, tuple(done.captions), done.search_seconds)
 
 
 def _preview(image: np.ndarray) -> bytes:

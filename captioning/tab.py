@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
-from captioning.answer import Answer, SeenPhoto, answer_photo, see_photo
-from captioning.export import to_json
+from captioning.answer import Answer, SeenPhoto, answer_photo, answer_with_others, see_photo
+from captioning.batches import Batches
 from captioning.options import SearchOptions
-from captioning.tab_endpoint import build_endpoint, sentence
+from captioning.tab_download import build_download
+from captioning.tab_endpoint import CAPTION_BUDGET, build_endpoint, sentence
 from captioning.tab_search import DEFAULTS, build_search, search_options
 from captioning.tab_words import Pace, in_the_making, photo_alone, shown, summary, told
 from captioning.vocabulary import join_words
 from common.background import Background
+from common.handover import PhotoTab, build_carry
 from common.photos import PhotoError
+from common.turns import MODELS
 from common.ui import (
-    DRAWING_BUDGET,
     EXAMPLES,
-    MODEL_BUDGET,
-    SAVE_FILE,
     PhotoInput,
     Upload,
     build_examples,
@@ -27,7 +27,6 @@ from common.ui import (
     notice,
     photo_input,
     private,
-    saved_file,
 )
 from common.weights import WeightsError
 
@@ -54,9 +53,11 @@ _FOCUS_CHOSEN = """() => {
 
 
 class Ready(NamedTuple):
-    """The loaded model, and the example that the page opens with, already answered."""
+    """The loaded model, what runs it for several visitors at once, and the example that the page
+    opens with, already answered."""
 
     captioner: "Captioner"
+    batches: Batches
     example: Answer
 
 
@@ -69,10 +70,10 @@ def load(weights: Path | None = None) -> Ready:
 
     captioner = Captioner.load(weights)
     _answer_example(captioner)
-    return Ready(captioner, _answer_example(captioner))
+    return Ready(captioner, Batches(captioner, MODELS), _answer_example(captioner))
 
 
-def build_tab(page: gr.Blocks, weights: Path | None = None) -> Background[Ready]:
+def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
     """Lays out the tab in the Gradio context of the caller.
 
     Args:
@@ -80,7 +81,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> Background[Ready]
         weights: folder of the captioner's weights; the project's own without.
 
     Returns:
-        The model, not yet loading: handlers start it and wait for it.
+        What the page connects; the model is not yet loading: handlers start it and wait for it.
     """
     ready = Background(lambda: load(weights))
     answer = gr.State(None)
@@ -93,14 +94,22 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> Background[Ready]
             words = gr.HTML(elem_id="captions-told", js_on_load=clicks("data-begin"))
             view = gr.HTML(elem_id="captions-shown", js_on_load=clicks("data-begin"))
             with gr.Row(elem_classes="downloads", visible=False) as downloads:
-                _build_download(answer)
+                build_download(answer)
+            carry, alt_text = build_carry("Find faces in this photo")
     results = [answer, status, words, view, downloads, search.first_words]
 
-    def on_open() -> list[Any]:
+    def on_open(request: gr.Request) -> list[Any]:
+        settings = search.linked.read(request)
         try:
-            return _answered(ready.get().example)
+            return [*_answered(ready.get().example), *settings]
         except WeightsError as error:
-            return _unanswered(_not_loaded(error))
+            return [*_unanswered(_not_loaded(error)), *settings]
+
+    def on_opened(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
+        if answer is None or search_options(*choices) == answer.options:
+            yield _updates()
+        else:  # the page was opened by a link with other settings
+            yield from _search_again(ready, answer, *choices)
 
     def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
         if photo is None:
@@ -110,10 +119,14 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> Background[Ready]
             # The first words were meant for the photo before.
             choices = (*choices[:-1], "")
             options = search_options(*choices)
-            captioner = ready.get().captioner
-            seen = see_photo(captioner, *photo)
+            model = ready.get()
+            if MODELS.busy:
+                yield _with_others(model.batches, photo, options)
+                return
+            with MODELS.turn():
+                seen = see_photo(model.captioner, *photo)
             yield _updates(words="", view=photo_alone(seen), first_words="")
-            yield from _search(captioner, seen, options)
+            yield from _search(model.captioner, seen, options)
         except PhotoError as error:
             yield _unanswered(notice("error", "This photo cannot be used", str(error)))
         except WeightsError as error:
@@ -134,15 +147,21 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> Background[Ready]
             choices = (*choices[:-1], join_words(beginnings[number]))
             yield from _search_again(ready, answer, *choices, from_word=True)
 
-    page.load(on_open, None, results, show_progress="hidden", **private(_OPENING))
-    photo.change(on_photo, [photo, *search.choices], results, **_asks(status))
-    gr.on(search.changed, on_search, [answer, *search.choices], results, **_asks(status))
-    begun = gr.on(
-        [words.click, view.click], on_begin, [answer, *search.choices], results, **_asks(status)
-    )
+    inputs = [answer, *search.choices]
+    opened = page.load(
+        on_open,
+        None,
+        [*results, *search.linked.components],
+        show_progress="hidden",
+        **private(_OPENING),
+    ).then(on_opened, inputs, results, **_asks(status))
+    asked = photo.change(on_photo, [photo, *search.choices], results, **_asks(status))
+    searched = gr.on(search.changed, on_search, inputs, results, **_asks(status))
+    begun = gr.on([words.click, view.click], on_begin, inputs, results, **_asks(status))
     begun.success(None, js=_FOCUS_CHOSEN)
     build_endpoint(ready)
-    return ready
+    answered = [opened, asked, searched, begun]
+    return PhotoTab(ready, photo, answer, carry, alt_text, answered)
 
 
 def _build_input() -> PhotoInput:
@@ -156,21 +175,13 @@ def _build_input() -> PhotoInput:
     return photo
 
 
-def _build_download(answer: gr.State) -> None:
-    made = gr.JSON(visible=False)
-    button = gr.Button("↓ JSON", size="sm", min_width=90)
-    button.click(_json_file, answer, made, **private(DRAWING_BUDGET)).success(
-        None, made, None, js=SAVE_FILE
-    )
-
-
 def _asks(status: gr.HTML) -> dict[str, Any]:
     """Settings of the events that ask the model; of several in a row, the last one counts."""
     return {
         "show_progress": "minimal",
         "show_progress_on": status,
         "trigger_mode": "always_last",
-        **private(MODEL_BUDGET),
+        **private(CAPTION_BUDGET),
     }
 
 
@@ -201,13 +212,20 @@ def _search_again(
 def _search(
     captioner: "Captioner", seen: SeenPhoto, options: SearchOptions, chosen: int | None = None
 ) -> Iterator[list[Any]]:
-    """Updates of a search, word by word."""
+    """Updates of a search, word by word; without them while others wait, because sending one costs
+    the server more than finding the word."""
     pace = Pace()
-    for step in answer_photo(captioner, seen, options):
+    for step in MODELS.one_by_one(answer_photo(captioner, seen, options)):
         if isinstance(step, Answer):
             yield _answered(step, pace.delays(len(step.captions[0].words)), chosen)
-        else:
+        elif not MODELS.busy:
             yield _updates(words=in_the_making(step, pace.delays(len(step))))
+
+
+def _with_others(batches: Batches, photo: Upload, options: SearchOptions) -> list[Any]:
+    """Updates for a photo while others wait."""
+    answer = answer_with_others(batches, *photo, options)
+    return _answered(answer, Pace().delays(len(answer.captions[0].words)))
 
 
 def _answered(
@@ -239,14 +257,6 @@ def _updates(**values: Any) -> list[Any]:
 
 def _not_loaded(error: WeightsError) -> str:
     return notice("error", "The model could not be loaded", str(error))
-
-
-def _json_file(answer: Answer | None) -> dict[str, str]:
-    if answer is None:
-        raise gr.Error("Open a photo first.", title="Nothing to save", print_exception=False)
-    stem = Path(answer.photo.name).stem or "photo"
-    text = to_json([answer.record])
-    return saved_file(text.encode(), f"{stem}_captions.json", "application/json")
 
 
 def _number(event: gr.EventData, name: str) -> int | None:

@@ -4,15 +4,23 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from captioning.batches import BATCH
 from captioning.export import Record
 from captioning.options import SearchOptions
 from common.background import Background
 from common.photos import PhotoError
-from common.ui import MODEL_BUDGET, Upload, photo_input
+from common.turns import MODELS
+from common.ui import Upload, photo_input
 from common.weights import WeightsError
 
 if TYPE_CHECKING:
     from captioning.tab import Ready
+
+#: Two batches for each turn: one is captioned while the photos of the next are read.
+CAPTION_BUDGET: dict[str, Any] = {
+    "concurrency_id": "captions",
+    "concurrency_limit": min(2 * BATCH * MODELS.count, 16),
+}
 
 
 def build_endpoint(ready: "Background[Ready]") -> None:
@@ -33,13 +41,15 @@ def build_endpoint(ready: "Background[Ready]") -> None:
                 beam_size=_whole("beam_size", beam_size),
                 num_captions=_whole("num_captions", num_captions),
             )
-            captioner = ready.get().captioner
-            seen = captioner.look_at([captioner.preprocessing.read(photo.path)])
+            batches = ready.get().batches
+            with MODELS.turn():
+                square = batches.captioner.preprocessing.read(photo.path)
+            captions = batches.caption(square, options).captions
         except (PhotoError, WeightsError) as error:
             raise gr.Error(str(error), print_exception=False) from error
         except ValueError as error:
             raise gr.Error(sentence(error), print_exception=False) from error
-        return Record(photo.name, tuple(captioner.caption(seen, options)[0])).to_dict()
+        return Record(photo.name, tuple(captions)).to_dict()
 
     gr.Button(visible=False).click(
         caption,
@@ -50,7 +60,7 @@ def build_endpoint(ready: "Background[Ready]") -> None:
         ],
         gr.JSON(label="record", visible=False),
         api_name="caption",
-        **MODEL_BUDGET,
+        **CAPTION_BUDGET,
     )
 
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from captioning.options import SearchOptions
 from captioning.vocabulary import tokenize
+from common.links import LinkedSettings
 from common.ui import private
 
 #: What the fold, and the example that the page opens with, start from.
@@ -20,17 +21,22 @@ class SearchChoices:
 
     first_words: the box for the words that the caption begins with.
     again: the button that samples once more.
-    choices: what `search_options` takes, in its order, the first words last.
+    linked: what `search_options` takes, in its order, but for the first words, which come last.
     """
 
     first_words: gr.Textbox
     again: gr.Button
-    choices: list[Any]
+    linked: LinkedSettings
+
+    @property
+    def choices(self) -> list[Any]:
+        """What `search_options` takes, in its order."""
+        return [*self.linked.components, self.first_words]
 
     @property
     def changed(self) -> list[Any]:
         """The events after which the search runs again."""
-        inputs = [choice.input for choice in self.choices if choice is not self.first_words]
+        inputs = [choice.input for choice in self.linked.components]
         return [*inputs, self.first_words.submit, self.again.click]
 
 
@@ -64,15 +70,23 @@ def build_search() -> SearchChoices:
             max_length=200,
             elem_id="first-words",
         )
-    method.input(
+    method.change(
         lambda method: [gr.update(visible=method == name) for name in ("beam", "sample")],
         method,
         [beam, sampling],
         show_progress="hidden",
         **private(),
     )
-    numbers = [beam_size, temperature, top_p, num_captions, min_length, max_length]
-    return SearchChoices(first_words, again, [method, *numbers, first_words])
+    linked = LinkedSettings(
+        search=method,
+        beam=beam_size,
+        temperature=temperature,
+        top_p=top_p,
+        captions=num_captions,
+        min_words=min_length,
+        max_words=max_length,
+    )
+    return SearchChoices(first_words, again, linked)
 
 
 def search_options(

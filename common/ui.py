@@ -14,6 +14,7 @@ from gradio.data_classes import ImageData
 
 from common.jpeg import encode_jpeg
 from common.photos import read_photo
+from common.turns import MODELS
 
 # Gradio writes a .pyi file beside every module that derives a component, each time it is imported:
 # type checkers would read that copy, in whatever state it is, instead of the module.
@@ -22,9 +23,9 @@ component_meta.create_or_modify_pyi = lambda *_: None
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXAMPLES = ASSETS / "examples"
 
-#: Everything that runs a model shares one budget, however many tabs and endpoints there are. One
-#: at a time is the fastest on few cores, because a model uses all of them.
-MODEL_BUDGET: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": 1}
+#: Everything that runs a model takes a turn of `MODELS`, however many tabs and endpoints there are.
+#: Gradio admits no more of it than there are turns; the others wait in its queue, which says so.
+MODEL_BUDGET: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": MODELS.count}
 #: Drawing, which is cheap, does not wait behind the models.
 DRAWING_BUDGET: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 4}
 
@@ -55,6 +56,10 @@ class PhotoInput(gr.Image):
         if payload.path is None:
             raise gr.Error("Expected a photo as a file, got text; upload the file first.")
         return Upload(Path(payload.path), payload.orig_name or Path(payload.path).name)
+
+    def postprocess(self, value: Upload | None) -> ImageData | None:  # type: ignore[override]
+        """The photo as it is; Gradio shows it from its own folder."""
+        return None if value is None else ImageData(path=str(value.path), orig_name=value.name)
 
 
 class PhotoView(gr.Image):
@@ -101,9 +106,10 @@ def build_examples(photo: PhotoInput, examples: Mapping[str, str]) -> None:
         js_on_load=clicks("data-index"),
     )
 
-    def on_click(event: gr.EventData) -> str | None:
+    def on_click(event: gr.EventData) -> Upload | dict[str, Any]:
         index = event.index
-        return str(EXAMPLES / names[index]) if index in range(len(names)) else gr.skip()
+        known = index in range(len(names))
+        return Upload(EXAMPLES / names[index], names[index]) if known else gr.skip()
 
     strip.click(on_click, None, photo, show_progress="hidden", **private())
 

@@ -17,7 +17,7 @@ from common.weights import WeightsError
 from .drawing import draw_faces
 from .face import Face
 from .filters import apply_filters
-from .tab import build_choices, draw_style
+from .tab_choices import build_choices, draw_style
 from .video_files import (
     LIMITS,
     MAX_BYTES,

@@ -3,11 +3,11 @@
 import gradio as gr
 from starlette.middleware import Middleware
 
-from common.background import Background
 from common.body_limit import BodyLimit
+from common.handover import PhotoTab
 
 from .live import LiveLimits
-from .tab import Ready, build_tab
+from .tab import build_tab
 from .tab_live import build_live
 from .tab_video import build_video
 from .video_files import MAX_BYTES as MAX_CLIP_BYTES
@@ -21,20 +21,20 @@ FRAME_LIMIT = Middleware(
 )
 
 
-def build_tabs(page: gr.Blocks) -> Background[Ready]:
+def build_tabs(page: gr.Blocks) -> PhotoTab:
     """Lays out the three ways in, in the Gradio context of the caller.
 
     Args:
         page: the Blocks that they are part of.
 
     Returns:
-        The model, not yet loading: handlers start it and wait for it.
+        What the page connects, of the photo part.
     """
     with gr.Tabs():
-        with gr.Tab("Photo"):
-            ready = build_tab(page)
-        with gr.Tab("Live"):
-            build_live(ready)
-        with gr.Tab("Video"):
-            build_video(page, ready)
-    return ready
+        with gr.Tab("Photo", id="photo"):
+            photo = build_tab(page)
+        with gr.Tab("Live", id="live"):
+            build_live(photo.model)
+        with gr.Tab("Video", id="video"):
+            build_video(page, photo.model)
+    return photo

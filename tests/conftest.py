@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
-from train.running_app import running_app
+from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
 
 # Examples are timed by the wall clock, which on a busy machine says nothing about the code.
 settings.register_profile("no deadline", deadline=None)
@@ -18,6 +19,15 @@ def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the real page, in a process of its own for the whole test run."""
     with running_app(tmp_path_factory.mktemp("app")) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; for a file at a time, because Playwright's event loop disturbs other tests."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

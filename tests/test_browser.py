@@ -1,4 +1,4 @@
-"""The real page in a real browser: Debian's Chromium, driven by Playwright."""
+"""The keypoint tab of the real page in a real browser."""
 
 import json
 from collections.abc import Iterator
@@ -7,47 +7,20 @@ from pathlib import Path
 import pillow_heif
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from tests.browser import BROWSER_MARKS, LIMIT, watched_page
 
-LIMIT = 90_000  # milliseconds; all of it takes a second where nothing else runs
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+pytestmark = BROWSER_MARKS
 
 
 @pytest.fixture
 def page(browser: Browser, app_address: str) -> Iterator[Page]:
-    """The page, opened, with its example answered. No script error, no request to elsewhere."""
-    expect.set_options(timeout=LIMIT)
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, permissions=["camera", "clipboard-read"]
-    )
-    page = context.new_page()
-    page.set_default_timeout(LIMIT)
-    errors: list[str] = []
-    elsewhere: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: elsewhere.append(request.url))
-    page.goto(app_address)
-    expect(status(page)).to_contain_text("astronaut.jpg")
-    yield page
-    context.close()
-    assert errors == []
-    assert [u for u in elsewhere if not u.startswith((app_address, "data:", "blob:"))] == []
+    """The page with its example answered."""
+    allowed = ["camera", "clipboard-read"]
+    with watched_page(browser, app_address, permissions=allowed) as page:
+        expect(status(page)).to_contain_text("astronaut.jpg")
+        yield page
 
 
 def status(page: Page) -> Locator:

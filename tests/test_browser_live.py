@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from facial_keypoints.markup import interocular_distance
 from facial_keypoints.recording import RECORDING_COLUMNS
+from tests.browser import BROWSER_MARKS
 from train.fake_camera import (
     RATE,
     ROUTE,
@@ -28,12 +29,7 @@ from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
 LIMIT = 240_000  # milliseconds; all of it takes a second where nothing else runs
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"
-    ),
-]
+pytestmark = BROWSER_MARKS
 
 
 @pytest.fixture(scope="module")

@@ -6,37 +6,20 @@ from pathlib import Path
 
 import av
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser import BROWSER_MARKS, watched_page
 from tests.clips import write_clip
 from train.moving_face import Place, render
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
-LIMIT = 240_000  # milliseconds; all of it takes a few seconds where nothing else runs
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"
-    ),
-]
+pytestmark = BROWSER_MARKS
 
 
 @pytest.fixture(scope="module")
-def page(app_address: str) -> Iterator[Page]:
-    """The page with its video part in view. No script error."""
-    expect.set_options(timeout=LIMIT)
-    errors: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-        page.set_default_timeout(LIMIT)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(app_address)
-        page.get_by_role("tab", name="Video").click()
+def page(browser: Browser, app_address: str) -> Iterator[Page]:
+    """The page with its video part in view."""
+    with watched_page(browser, f"{app_address}?view=video") as page:
         yield page
-        browser.close()
-    assert errors == []
 
 
 def status(page: Page) -> Locator:

@@ -21,7 +21,8 @@ from captioning.attention import heat_map, name_place
 from captioning.caption import Alternative, Caption, Word
 from captioning.captioner import Captioner
 from captioning.options import SearchOptions
-from captioning.tab import _json_file, build_tab
+from captioning.tab import build_tab
+from captioning.tab_download import json_file
 from captioning.tab_search import search_options
 from captioning.tab_words import Pace, in_the_making, shown, summary, told
 from common.ui import Upload
@@ -90,6 +91,11 @@ def is_skip(update: Any) -> bool:
     return update == gr.skip()
 
 
+def asked(**address: str) -> gr.Request:
+    """The page, opened by a link with these settings."""
+    return gr.Request(query_params=address)
+
+
 def click(data: Any) -> gr.EventData:
     return gr.EventData(None, data)
 
@@ -102,9 +108,19 @@ def word(text: str, probability: float, *others: Alternative) -> Word:
 
 
 def test_opens_with_an_example_answered(page: gr.Blocks) -> None:
-    results = handler(page, "on_open")()
+    results = handler(page, "on_open")(asked())
     assert results[ANSWER].photo.name == "flower.jpg" and len(results[ANSWER].captions) == 3
     assert "flower.jpg" in results[STATUS] and "data-word" in results[WORDS]
+
+
+def test_opened_by_a_link_it_searches_again(page: gr.Blocks) -> None:
+    opened = handler(page, "on_open")(asked(beam="1", captions="1", max_words="many"))
+    answer, settings = opened[ANSWER], opened[FIRST_WORDS + 1 :]
+    assert settings == ["beam", 1, 1.0, 0.9, 1, 4, 20]
+    *_, last = handler(page, "on_opened")(answer, *settings, "")
+    assert len(last[ANSWER].captions) == 1 and last[ANSWER].photo is answer.photo
+    (same,) = handler(page, "on_opened")(answer, *CHOICES)
+    assert all(map(is_skip, same))
 
 
 def test_a_photo_streams_word_by_word(page: gr.Blocks, examples: Path) -> None:
@@ -196,7 +212,7 @@ def test_a_click_without_an_answer(page: gr.Blocks) -> None:
 def test_missing_weights_are_told(tmp_path: Path, examples: Path) -> None:
     with gr.Blocks() as page:
         build_tab(page, tmp_path)
-    results = handler(page, "on_open")()
+    results = handler(page, "on_open")(asked())
     assert results[ANSWER] is None
     assert "The model could not be loaded" in results[STATUS]
     assert "captioning_encoder.json is missing" in results[STATUS]
@@ -222,7 +238,7 @@ def test_choices_become_options() -> None:
 def test_the_record_is_that_of_the_command_line(
     answer: Answer, weights: Path, examples: Path, tmp_path: Path
 ) -> None:
-    made = _json_file(answer)
+    made = json_file(answer)
     assert made["name"] == "cat_captions.json"
     output = tmp_path / "out.json"
     photo = examples / "cat.jpg"
@@ -232,7 +248,7 @@ def test_the_record_is_that_of_the_command_line(
     (record,) = json.loads(base64.b64decode(made["url"].partition("base64,")[2]))
     assert record == {**expected, "file": "cat.jpg"}
     with pytest.raises(gr.Error, match="Open a photo"):
-        _json_file(None)
+        json_file(None)
 
 
 def test_file_names_are_text_not_markup(captioner: Captioner, examples: Path) -> None:

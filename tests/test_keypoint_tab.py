@@ -13,8 +13,8 @@ from PIL import Image
 
 from facial_keypoints.answer import PhotoAnswer, answer_photo
 from facial_keypoints.face import Face, Pose
-from facial_keypoints.tab import _csv_file, _json_file, _photo_file
 from facial_keypoints.tab_cards import cards, summary
+from facial_keypoints.tab_downloads import csv_file, json_file, photo_file
 from tests.synthetic_faces import make_face
 
 
@@ -53,11 +53,11 @@ def test_file_names_are_text_not_markup(examples: Path) -> None:
 
 def test_downloads(examples: Path) -> None:
     answer = answered(examples, make_face())
-    made = _json_file(answer, [], [])
+    made = json_file(answer, [], [])
     (record,) = json.loads(content(made))
     assert made["name"] == "cat_keypoints.json"
     assert record["faces"] == [make_face().to_dict()]
-    rows = list(csv.DictReader(io.StringIO(content(_csv_file(answer, [], [])).decode())))
+    rows = list(csv.DictReader(io.StringIO(content(csv_file(answer, [], [])).decode())))
     assert len(rows) == 1
     assert rows[0]["file"] == "cat.jpg"
 
@@ -69,9 +69,7 @@ def test_the_annotated_photo_has_its_size_and_no_metadata(examples: Path, tmp_pa
     with Image.open(examples / "cat.jpg") as cat:
         cat.save(photo, exif=exif)
         size = cat.size
-    made = _photo_file(
-        answer_photo(lambda image: [make_face()], photo, "photo.jpg"), ["points"], []
-    )
+    made = photo_file(answer_photo(lambda image: [make_face()], photo, "photo.jpg"), ["points"], [])
     with Image.open(io.BytesIO(content(made))) as result:
         assert result.size == size
         assert not result.getexif()
@@ -80,4 +78,4 @@ def test_the_annotated_photo_has_its_size_and_no_metadata(examples: Path, tmp_pa
 
 def test_nothing_to_save() -> None:
     with pytest.raises(gr.Error, match="Open a photo"):
-        _json_file(None, [], [])
+        json_file(None, [], [])
