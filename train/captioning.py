@@ -2,7 +2,7 @@
 
     python -m train.captioning show   [--output sheet.png]
     python -m train.captioning all    --checkpoints runs/captioning
-    python -m train.captioning scst   --checkpoints runs/captioning   (or xe, tune, whole)
+    python -m train.captioning scst   --checkpoints runs/captioning   (or xe, tune, whole, scst_tune)
     python -m train.captioning features --checkpoints runs/captioning   (stage xe's cache)
     python -m train.captioning export --checkpoints runs/captioning --weights weights
     torchrun --nproc-per-node 2 -m train.captioning all …         (several GPUs or machines)
@@ -50,7 +50,8 @@ from train.training import (
     process_group,
 )
 
-STAGES = ("xe", "tune", "whole", "scst")
+STAGES = ("xe", "tune", "whole", "scst", "scst_tune")
+_LEARN_ENCODER = ("tune", "whole", "scst_tune")
 _UPPER, _EARLY = ("layer3", "layer4"), ("stem", "layer1", "layer2")
 
 
@@ -106,6 +107,11 @@ class CaptionConfig:
     # Label smoothing leaves a part of the probability to words that make no sense, and most
     # sampled captions would hold one; logits times this take it back before SCST starts.
     scst_sharpen: float = 1.2
+    scst_tune_epochs: int = 0
+    scst_tune_minutes: float = 0.0
+    scst_tune_batch: int = 16
+    scst_tune_rate: float = 1e-4  # of the decoder
+    scst_tune_encoder_rate: float = 3e-5  # of layer3 and layer4
     features: str = ""  # folder of the feature caches, to share between runs; RUN/features without
     bfloat16: bool = True  # several times faster on processors and GPUs that have it
     feature_batch: int = 32
@@ -139,14 +145,15 @@ class Training:
         if getattr(self.config, f"{name}_epochs") == 0:
             return
         decoder, encoder = self.latest(before=name)
-        learns_encoder = name in ("tune", "whole")
+        learns_encoder = name in _LEARN_ENCODER
         source: PhotoSource
         if learns_encoder:
             source = PhotoFiles(self.preprocessing)
         else:
             source = CachedGrids(self.features(encoder))
-        if name == "scst":
+        if name in ("scst", "scst_tune"):
             decoder.dropout.probability = self.config.scst_dropout
+        if name == "scst":
             decoder.sharpen(self.config.scst_sharpen)
         model = CaptionModel(decoder, encoder if learns_encoder else None, self.preprocessing)
         rows = CaptionRows(
@@ -161,7 +168,7 @@ class Training:
 
     def stage_config(self, name: str) -> StageConfig:
         config, rates = self.config, {}
-        if name in ("tune", "whole"):
+        if name in _LEARN_ENCODER:
             rates = dict.fromkeys(_UPPER, getattr(config, f"{name}_encoder_rate"))
         if name == "whole":
             rates |= dict.fromkeys(_EARLY, config.whole_encoder_rate / 4)
@@ -181,7 +188,7 @@ class Training:
         )
 
     def objective(self, name: str) -> Objective:
-        if name != "scst":
+        if name not in ("scst", "scst_tune"):
             return CrossEntropy(self.config.label_smoothing)
         references = []
         for photos in self.train_sets:  # each set's own document frequencies
