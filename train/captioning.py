@@ -2,7 +2,7 @@
 
     python -m train.captioning show   [--output sheet.png]
     python -m train.captioning all    --checkpoints runs/captioning
-    python -m train.captioning scst   --checkpoints runs/captioning   (or xe, tune, whole, scst_tune)
+    python -m train.captioning scst   --checkpoints runs/captioning   (or another stage)
     python -m train.captioning features --checkpoints runs/captioning   (stage xe's cache)
     python -m train.captioning export --checkpoints runs/captioning --weights weights
     torchrun --nproc-per-node 2 -m train.captioning all …         (several GPUs or machines)
