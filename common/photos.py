@@ -15,9 +15,10 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
+from common.decoding_cost import MAX_SCANS, count_scans, most_pixels
 from common.pixels import STRIP_PIXELS, over_white, upright_rgb
 
-MAX_PIXELS = 64_000_000  # a 50-megapixel photo passes; about 450 MB while it is decoded
+MAX_PIXELS = 64_000_000  # a 50-megapixel photo passes; fewer of some kinds, see decoding_cost.py
 MAX_BYTES = 256 * 2**20  # of the file: a 50-megapixel photo stored without compression passes
 
 #: File name endings, in lower case, by which folders are searched for photos.
@@ -42,9 +43,11 @@ _OTHER_STARTS = {  # first bytes, in lower case -> what the file is
     b"<html": "a web page",
     b"pk\x03\x04": "a ZIP archive or an office document",
     b"8bps": "a Photoshop document",
+    b"\x1f\x8b": "a GZIP archive",
     b"\xff\x0a": "a JPEG XL picture",
     b"\x00\x00\x00\x0cjxl ": "a JPEG XL picture",
     b"\x00\x00\x00\x0cjp  ": "a JPEG 2000 picture",
+    b"\xff\x4f\xff\x51".lower(): "a JPEG 2000 picture",
     b"\x1aE\xdf\xa3".lower(): "a video",
 }
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 322, 323
@@ -174,6 +177,7 @@ def _decode(file: BinaryIO, max_side: int | None) -> np.ndarray:
         raise PhotoError(_damaged("photo")) from error
     with image:
         _check_size(*image.size)
+        _check_cost(image, file)
         if max_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
             scale = max(1, max_side) / max(image.size)
             image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
@@ -202,6 +206,21 @@ def _check_bytes(size: int) -> None:
     if size > MAX_BYTES:
         raise PhotoError(
             f"The file has {size / 2**20:.0f} MiB; at most {MAX_BYTES // 2**20} MiB are accepted."
+        )
+
+
+def _check_cost(image: Image.Image, file: BinaryIO) -> None:
+    """Refuses what passes as to its size but would take too much memory or time."""
+    scans = count_scans(file) if isinstance(image, JpegImagePlugin.JpegImageFile) else 1
+    if scans > MAX_SCANS:
+        raise PhotoError(
+            f"The JPEG is made of more than {MAX_SCANS} scans, which no camera does; save it again."
+        )
+    most = most_pixels(image, scans)
+    if image.width * image.height > most:
+        raise PhotoError(
+            f"The photo has {image.width * image.height / 1e6:.0f} million pixels; of a "
+            f"{image.format} file of this kind, at most {most / 1e6:.0f} million are accepted."
         )
 
 
@@ -242,7 +261,7 @@ def _what_came(file: BinaryIO) -> str:
             return f"The file is {name}; {_ACCEPTED}."
     if head[4:8] == b"ftyp":
         return f"The file is a video or a photo of an unsupported kind; {_ACCEPTED}."
-    if _is_text(head):
+    if _is_text(head.removeprefix(b"\xef\xbb\xbf")):
         return f"The file is text; {_ACCEPTED}."
     return f"The file is not a photo; {_ACCEPTED}."
 

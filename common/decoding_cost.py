@@ -1,0 +1,53 @@
+"""What it takes to decode a photo, known from its header: memory, and how often it is gone over.
+
+Decoders hold more than the pixels. The figures are bytes a pixel at the peak, Pillow's own four
+included, as `python -m tests.bad_input --huge` measures them.
+"""
+
+import re
+from typing import BinaryIO
+
+from PIL import Image, JpegImagePlugin
+
+MAX_DECODING = 480_000_000  # bytes while one photo is decoded
+#: Of each format; all others need Pillow's pixels and the result, 4 + 3.
+_BYTES_A_PIXEL = {"AVIF": 9.6, "HEIF": 9.6, "WEBP": 16.2}
+_USUAL = 7.0
+
+MAX_SCANS = 100  # of a JPEG; a progressive one has about ten, and each takes as long as the first
+_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")  # not those within a scan's data
+_SCAN, _END = 0xDA, 0xD9
+
+
+def most_pixels(image: Image.Image, scans: int) -> int:
+    """How many pixels such a photo may have for `MAX_DECODING`.
+
+    image: just opened, not decoded. scans: of a JPEG, by `count_scans`; 1 for all others.
+    """
+    cost = _BYTES_A_PIXEL.get(image.format or "", _USUAL)
+    if scans > 1 and isinstance(image, JpegImagePlugin.JpegImageFile):
+        # The coefficients of the whole picture are kept until the last scan, two bytes each
+        cost = max(cost, 4 + 2 * _samples_a_pixel(image))
+    return int(MAX_DECODING / cost)
+
+
+def count_scans(file: BinaryIO) -> int:
+    """How many times a JPEG's data goes over the picture; counting ends above `MAX_SCANS`."""
+    place = file.tell()
+    file.seek(0)
+    data = file.read()
+    file.seek(place)
+    scans, at = 0, 2
+    while scans <= MAX_SCANS and (marker := _MARKER.search(data, at)):
+        kind, at = marker[1][0], marker.end()
+        if kind == _END:
+            break
+        scans += kind == _SCAN
+        at += int.from_bytes(data[at : at + 2], "big")  # what the marker is about
+    return scans
+
+
+def _samples_a_pixel(image: JpegImagePlugin.JpegImageFile) -> float:
+    """Values that the JPEG stores for a pixel: 3 for colour, 1.5 with colour at half the size."""
+    areas = [across * down for _, across, down, _ in image.layer]
+    return sum(areas) / max(areas, default=1)
