@@ -8,12 +8,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from train.detector_augment import Canvas, Picture, Rng, Sources, random_canvas
-from train.detector_data import PhotoStore, Scene, TrainingData
+from train.detector_augment import Sources, random_canvas
+from train.detector_canvas import Canvas, Picture
+from train.detector_data import Scene
+from train.detector_dataset import PhotoStore, TrainingData
+from train.picture_effects import Rng
 from train.training import Process
 
 Key = tuple[int, int, int]  # epoch, number, side of the canvas
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+
+#: Of the photos without a face, the share that is drawn from those with hard places.
+HARD_SHARE = 0.5
 
 
 class RandomCanvases(Dataset):
@@ -25,8 +31,8 @@ class RandomCanvases(Dataset):
         self.face_store = PhotoStore(data.faces, folder)
         is_ytf = data.is_ytf
         sure = np.array([(~scene.doubtful).any() for scene in data.photos], bool)
-        empty = np.array([not len(scene) for scene in data.photos], bool)
-        self.with_faces, self.without_faces = np.flatnonzero(sure), np.flatnonzero(empty)
+        self.with_faces, self.without_faces = np.flatnonzero(sure), np.flatnonzero(~sure)
+        self.hard = np.flatnonzero([len(scene.hard) > 0 for scene in data.photos])
         share = ytf_share if 0 < is_ytf.sum() < len(is_ytf) else is_ytf.mean()
         weight = np.where(
             is_ytf, share / max(is_ytf.sum(), 1), (1 - share) / max((~is_ytf).sum(), 1)
@@ -43,7 +49,8 @@ class RandomCanvases(Dataset):
         return self._photo(int(rng.choice(self.with_faces)))
 
     def _photo_without(self, rng: Rng) -> Picture:
-        return self._photo(int(rng.choice(self.without_faces)))
+        is_hard = len(self.hard) and rng.random() < HARD_SHARE
+        return self._photo(int(rng.choice(self.hard if is_hard else self.without_faces)))
 
     def _photo(self, index: int) -> Picture:
         return picture(self.photo_store[index], self.photos[index])
@@ -56,7 +63,7 @@ class RandomCanvases(Dataset):
 def picture(image: np.ndarray, scene: Scene) -> Picture:
     """The photo of a scene, as the augmentation takes it."""
     corners = np.concatenate([scene.boxes[:, :2], scene.boxes[:, :2] + scene.boxes[:, 2:]], axis=1)
-    return Picture(image, corners, scene.points, scene.doubtful)
+    return Picture(image, corners, scene.points, scene.doubtful, scene.hard)
 
 
 def collate(canvases: Sequence[Canvas]) -> Batch:

@@ -7,20 +7,15 @@ into the landmark box (brow to chin) that `facial_keypoints.detectors.Detection`
 """
 
 import csv
-import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
-from common.photos import read_photo
-from facial_keypoints.markup import NUM_FIVE, five_points
-from facial_keypoints.pipeline import landmark_box
-from train.keypoint_data import LabelledFace, read_faces, split_by_subject
+from facial_keypoints.markup import NUM_FIVE
 
 TABLE = "face_boxes.csv"
 
@@ -56,12 +51,14 @@ class Scene:
 
     boxes: (N, 4) float32 x, y, width, height of landmark boxes. points: (N, 5, 2) float32, NaN
     where unknown. Both in pixels of the photo. doubtful: (N,) bool, see `DOUBTFUL`.
+    hard: (M, 4) float32, what a detector took for faces' boxes (`train.detector_mining`).
     """
 
     path: Path
     boxes: np.ndarray
     points: np.ndarray
     doubtful: np.ndarray
+    hard: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -127,15 +124,17 @@ def read_scenes(folder: Path, labels: KeypointLabels | None = None) -> list[Scen
     """The photos of `folder/face_boxes.csv`, those without a face included.
 
     labels: landmark boxes and five points of the keypoint CNN for the faces of `read_teacher`;
-        taken where the CNN is sure and agrees with the teacher on the eyes.
+        taken where the CNN is sure and agrees with the teacher on the middle between the eyes. The
+        teacher's own eyes are no labels: on faces under 40 pixels they stay level, whatever the
+        head does.
     """
     faces = read_teacher(folder)
     boxes = landmark_boxes(np.array([face.box for face in faces]).reshape(-1, 4))
     points = np.full((len(faces), NUM_FIVE, 2), np.nan)
-    points[:, :2] = np.array([face.eyes for face in faces]).reshape(-1, 2, 2)
     if labels is not None:
         sides = np.array([face.side for face in faces])
-        apart = np.linalg.norm(labels.points[:, :2] - points[:, :2], axis=2).max(axis=1)
+        middles = np.array([face.eyes.mean(axis=0) for face in faces]).reshape(-1, 2)
+        apart = np.linalg.norm(labels.points[:, :2].mean(axis=1) - middles, axis=1)
         trusted = (labels.score > 0.9) & (apart < 0.12 * sides)
         boxes[trusted], points[trusted] = labels.boxes[trusted], labels.points[trusted]
     doubtful = np.array([face.score < DOUBTFUL for face in faces], bool)
@@ -178,95 +177,3 @@ def split_scenes(
     for scene in scenes:
         parts[str(scene.path.relative_to(folder)) in held_out].append(scene)
     return parts
-
-
-def scenes_of_faces(faces: Iterable[LabelledFace]) -> list[Scene]:
-    """Each 68-point face as a photo with one face."""
-    return [
-        Scene(
-            face.path,
-            landmark_box(face.points)[None],
-            five_points(face.points)[None].astype(np.float32),
-            np.zeros(1, bool),
-        )
-        for face in faces
-    ]
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run learns from and is chosen by; `is_ytf` (N,) bool tells the faces' source."""
-
-    photos: list[Scene]
-    faces: list[Scene]
-    is_ytf: np.ndarray
-    validation_photos: list[Scene]
-    validation_faces: list[Scene]
-
-
-def read_data(
-    folders: Iterable[Path],
-    faces: Iterable[Path],
-    labels: Path | None = None,
-    held_out: Iterable[Path] = (),
-) -> TrainingData:
-    """Everything a run needs; no test or held-out face is in it.
-
-    Args:
-        folders: each with photos and the teacher's table. faces: folders of 68-point faces.
-        labels: what `train.detector_labels` wrote for the first and only folder.
-        held_out: COCO annotation files whose photos are for validation; their boxes are the
-            teacher's, whatever the labels say.
-    """
-    names = photos_of(held_out)
-    found = KeypointLabels.load(labels) if labels else None
-    train: list[Scene] = []
-    validation: list[Scene] = []
-    for folder in folders:
-        train += split_scenes(read_scenes(folder, found), folder, names)[0]
-        validation += split_scenes(read_scenes(folder), folder, names)[1]
-    split = split_by_subject(face for folder in faces for face in read_faces(folder))
-    in_the_wild = [face for face in split.validation if face.source != "ytf"]
-    return TrainingData(
-        train,
-        scenes_of_faces(split.train),
-        np.array([face.source == "ytf" for face in split.train], bool),
-        validation,
-        scenes_of_faces(in_the_wild),
-    )
-
-
-class PhotoStore:
-    """Decoded photos in one file that all processes map into memory: photo n is (H, W, 3) uint8
-    RGB. What is decoded once is read from the file in later runs.
-    """
-
-    def __init__(self, scenes: Sequence[Scene], folder: Path):
-        paths = [str(scene.path) for scene in scenes]
-        key = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
-        pixels, table = folder / f"photos-{key}.bin", folder / f"photos-{key}.npy"
-        if not table.exists():
-            self._write(scenes, pixels, table)
-        self.shapes = np.load(table)
-        self.starts = np.concatenate([[0], np.cumsum(self.shapes.prod(axis=1))])
-        self.pixels = np.memmap(pixels, np.uint8, mode="r")
-
-    def __len__(self) -> int:
-        return len(self.shapes)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        part = self.pixels[self.starts[index] : self.starts[index + 1]]
-        return np.asarray(part).reshape(self.shapes[index])
-
-    @staticmethod
-    def _write(scenes: Sequence[Scene], pixels: Path, table: Path) -> None:
-        pixels.parent.mkdir(parents=True, exist_ok=True)
-        shapes = np.zeros((len(scenes), 3), np.int64)
-        with open(pixels, "wb") as file:
-            for index, scene in enumerate(tqdm(scenes, unit="photo", mininterval=10)):
-                photo = read_photo(scene.path)
-                shapes[index] = photo.shape
-                file.write(photo.tobytes())
-        part = table.with_suffix(".part.npy")
-        np.save(part, shapes)
-        part.replace(table)

@@ -12,9 +12,11 @@ from facial_keypoints.detector_network import STRIDES, Cells, cell_grid
 SIDES = ((0.0, 40.0), (28.0, 100.0), (72.0, float("inf")))
 #: Strides from the face's middle within which a cell answers for it, in x and in y.
 RADIUS = 1.25
+#: Cells without a face weigh this, times their score to this power.
+NEGATIVE_WEIGHT, NEGATIVE_POWER = 0.75, 2.0
 #: Smooth L1 turns from square to linear at this error, in sides of the face.
-POINT_BETA = 0.05
-WEIGHTS = {"score": 1.0, "box": 2.0, "points": 2.0}
+POINT_BETA = 0.02
+WEIGHTS = {"score": 1.0, "box": 2.0, "points": 1.0}
 
 
 def assign(boxes: Tensor, ignored: Tensor, sizes: list[torch.Size]) -> tuple[Tensor, Tensor]:
@@ -58,6 +60,11 @@ def detector_loss(
 ) -> dict[str, Tensor]:
     """The loss, as named terms that add up.
 
+    The score's is the varifocal loss (Zhang et al., CVPR 2021): cells of a face weigh as much as
+    their target, others the less the surer they are that there is none. The target is the overlap
+    of the cell's box with the face's over the best overlap of that face's cells: the score tells
+    faces from other things, whatever their size, and the best box of a face has the highest.
+
     Args:
         boxes, ignored: see `assign`. points: (N, K, 5, 2) float32, canvas pixels, NaN: unknown.
     """
@@ -71,10 +78,15 @@ def detector_loss(
     predicted, wanted = cells.box[photo, cell], boxes[photo, number]
 
     with torch.no_grad():
+        overlap = overlaps(predicted, wanted)
+        best = overlap.new_zeros(boxes.shape[0] * boxes.shape[1])
+        which = photo * boxes.shape[1] + number
+        best.scatter_reduce_(0, which, overlap, "amax")
         target = torch.zeros_like(cells.logit)
-        target[photo, cell] = overlaps(predicted, wanted)
-        modulation = (target - torch.sigmoid(cells.logit)).square() * counts
-    score = F.binary_cross_entropy_with_logits(cells.logit, target, reduction="none") * modulation
+        target[photo, cell] = overlap / best[which].clamp(min=1e-6)
+    negative = NEGATIVE_WEIGHT * torch.sigmoid(cells.logit) ** NEGATIVE_POWER * counts
+    weight = torch.where(face >= 0, target, negative)
+    score = F.binary_cross_entropy_with_logits(cells.logit, target, reduction="none") * weight
 
     known_points = points[photo, number]
     known = ~known_points.isnan()
@@ -82,9 +94,9 @@ def detector_loss(
     error = (cells.points[photo, cell] - known_points.nan_to_num()) / side
     distance = F.smooth_l1_loss(error, torch.zeros_like(error), beta=POINT_BETA, reduction="none")
     terms = {
-        "score": score.sum() / positives,
+        "score": score.sum() / target.sum().clamp(min=1),
         "box": complete_box_iou_loss(predicted, wanted, reduction="sum") / positives,
-        "points": (distance * known).sum() / known.sum().clamp(min=1),
+        "points": (distance * known).sum() / known.any(dim=2).any(dim=1).sum().clamp(min=1),
     }
     return {name: WEIGHTS[name] * term for name, term in terms.items()}
 

@@ -10,9 +10,10 @@ import numpy as np
 from facial_keypoints.cnn_detector import CnnDetector
 from facial_keypoints.detector_network import DetectorNet
 from facial_keypoints.detectors import Detection
-from train.detector_augment import Canvas
 from train.detector_batches import RandomCanvases
-from train.detector_data import PhotoStore, Scene
+from train.detector_canvas import Canvas
+from train.detector_data import Scene
+from train.detector_dataset import PhotoStore
 from train.detector_metrics import match_scene
 from train.keypoint_sheet import write_picture
 

@@ -9,7 +9,7 @@ import torch
 from facial_keypoints.cnn_detector import CnnDetector
 from facial_keypoints.detector_network import DetectorNet
 from facial_keypoints.predictor import fold_batch_norm
-from train.detector_data import PhotoStore, TrainingData
+from train.detector_dataset import PhotoStore, TrainingData
 from train.detector_metrics import match_scene, together
 
 #: Boxes over so low a score count: average precision wants the whole curve.
