@@ -11,7 +11,7 @@ from PIL import Image, JpegImagePlugin
 
 MAX_DECODING = 480_000_000  # bytes while one photo is decoded
 #: Of each format; all others need Pillow's pixels and the result, 4 + 3.
-_BYTES_A_PIXEL = {"AVIF": 9.6, "HEIF": 9.6, "WEBP": 16.2}
+_BYTES_A_PIXEL = {"AVIF": 9.6, "HEIF": 8.6, "WEBP": 16.2}
 _USUAL = 7.0
 
 MAX_SCANS = 100  # of a JPEG; a progressive one has about ten, and each takes as long as the first
