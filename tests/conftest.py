@@ -15,9 +15,15 @@ settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")
-def app_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where that page writes: its output to `log`, visitors' files below `uploads`."""
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="session")
+def app_address(app_folder: Path) -> Iterator[str]:
     """Address of the real page, in a process of its own for the whole test run."""
-    with running_app(tmp_path_factory.mktemp("app")) as address:
+    with running_app(app_folder) as address:
         yield address
 
 
