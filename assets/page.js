@@ -19,7 +19,9 @@
   window.openTabs = (ids) => {
     for (const id of ids) button(id)?.click();
     window.scrollTo({top: 0});
-    button(ids.at(-1))?.focus({preventScroll: true});
+    // The panel is shown only now, and what is hidden takes no focus.
+    requestAnimationFrame(() => requestAnimationFrame(
+      () => button(ids.at(-1))?.focus({preventScroll: true})));
   };
 
   document.addEventListener("click", (event) => {

@@ -11,6 +11,7 @@ from captioning.batches import Batches
 from captioning.options import SearchOptions
 from captioning.tab_download import build_download
 from captioning.tab_endpoint import CAPTION_BUDGET, build_endpoint, sentence
+from captioning.tab_quality import build_caption_quality
 from captioning.tab_search import DEFAULTS, build_search, search_options
 from captioning.tab_words import Pace, in_the_making, photo_alone, shown, summary, told
 from captioning.vocabulary import join_words
@@ -96,6 +97,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
             with gr.Row(elem_classes="downloads", visible=False) as downloads:
                 build_download(answer)
             carry, alt_text = build_carry("Find faces in this photo")
+    build_caption_quality(ready)
     results = [answer, status, words, view, downloads, search.first_words]
 
     def on_open(request: gr.Request) -> list[Any]:

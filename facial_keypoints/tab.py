@@ -31,6 +31,7 @@ from .tab_compare import Comparison
 from .tab_downloads import build_downloads
 from .tab_endpoint import build_endpoint
 from .tab_inside import Inside, inside_updates
+from .tab_quality import build_keypoint_quality
 
 if TYPE_CHECKING:
     from .pipeline import FacialKeypoints
@@ -100,6 +101,7 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
     face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
     inside = Inside(ready, answer)
     comparison = Comparison(ready, answer)
+    build_keypoint_quality(ready)
 
     linked = LinkedSettings(detector=detector, show=choices[0], wear=choices[1])
 

@@ -1,0 +1,84 @@
+"""The fold "How good is it?" of each tab: figures, worst cases, what the model is not for."""
+
+import logging
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from common.model_card import ModelCard
+from common.photos import PhotoError
+from common.ui import MODEL_BUDGET, jpeg_url, notice, private
+from common.weights import WeightsError
+
+_log = logging.getLogger(__name__)
+
+
+class Case(NamedTuple):
+    """A picture that is hard for the model, and what came of it.
+
+    name: what is hard about it; picture: (H, W, 3) uint8 RGB; outcome: in a sentence.
+    """
+
+    name: str
+    picture: np.ndarray
+    outcome: str
+
+
+def build_quality(
+    card: ModelCard,
+    charts: Sequence[Callable[[], str]],
+    introduction: str,
+    look: Callable[[], list[Case]],
+) -> None:
+    """Lays out the fold in the Gradio context of the caller.
+
+    Args:
+        card: of the model; its known failures and its use are shown as they stand there.
+        charts: make the HTML of the figures; one whose table the card lacks is left out.
+        introduction: what the cases are.
+        look: runs the model on hard pictures; called when somebody opens the fold, and once only.
+    """
+    known: list[str] = []
+
+    def on_expand() -> str:
+        if not known:
+            try:
+                known.append(cases_html(look()))
+            except (PhotoError, WeightsError) as error:
+                return notice("error", "The model could not be run", str(error))
+        return known[0]
+
+    with gr.Accordion("How good is it?", open=False, elem_classes="quality") as fold:
+        gr.HTML(
+            f'<div class="charts">{"".join(map(_made, charts))}</div>'
+            f'<p class="footnote">Printed by <code>{escape(card.command("Figures"))}</code>; '
+            "there is more in the model card, in the folder weights.</p>"
+        )
+        gr.HTML(f"<h2>Where it fails</h2><p>{escape(introduction)}</p>")
+        cases = gr.HTML(min_height=120)
+        gr.Markdown(card.text("Known failures"))
+        gr.HTML("<h2>What it is for, and what not</h2>")
+        gr.Markdown(card.text("Use"))
+    fold.expand(on_expand, None, cases, show_progress="minimal", **private(MODEL_BUDGET))
+
+
+def _made(chart: Callable[[], str]) -> str:
+    try:
+        return chart()
+    except LookupError as error:
+        _log.warning("a chart is left out: %s", error)
+        return ""
+
+
+def cases_html(cases: Sequence[Case]) -> str:
+    """HTML of the pictures side by side."""
+    figures = "".join(
+        f'<figure><img src="{jpeg_url(case.picture)}" alt="{escape(case.name)}: '
+        f'{escape(case.outcome)}"><figcaption><strong>{escape(case.name)}</strong> '
+        f"{escape(case.outcome)}</figcaption></figure>"
+        for case in cases
+    )
+    return f'<div class="cases">{figures}</div>'
