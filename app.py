@@ -1,6 +1,8 @@
-"""The web page: `python app.py [--host HOST] [--port PORT] [--share]`."""
+"""The web page: `python app.py [--host HOST] [--port PORT] …`; see `serving.options`."""
 
-import argparse
+import sys
+
+from starlette.middleware import Middleware
 
 import facial_keypoints.tabs
 from common.guards import guards
@@ -9,27 +11,40 @@ from common.theme import build_theme
 from common.ui import ASSETS, EXAMPLES
 from common.upload_folder import delete_regularly, use_own_folders
 from page import DELETE_AGE, DELETE_EVERY, build_page
+from serving.health import Health, HealthAnswers
+from serving.log import use_log
+from serving.memory import return_memory
+from serving.options import parse_options
+from serving.request_log import RequestLog
+from serving.stopping import Stopping, stop
 
 MAX_UPLOAD = max(MAX_BYTES, facial_keypoints.tabs.MAX_CLIP_BYTES)
+STYLES = ("page.css", "live/live.css", "api/api.css")
+SCRIPTS = ("page.js", "line.js")
+VERSION = "1.0.0"
 SESSIONS = 100  # open pages whose photos are kept; beyond, the least recently used loses its own
 
 
 def main() -> None:
     """Starts the page, prints its address, then loads the models and serves until stopped."""
-    parser = argparse.ArgumentParser(description="Facial keypoints and captions, as a web page.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=7860, help="port to listen on (%(default)s)")
-    parser.add_argument("--share", action="store_true", help="also make a public gradio.live link")
-    options = parser.parse_args()
+    options = parse_options()
+    return_memory()
+    use_log(options.log_format)
+    stopping = Stopping()
     # Gradio deletes what it knows of first; this is what it has forgotten.
     delete_regularly(use_own_folders(), DELETE_EVERY, DELETE_AGE + 2 * DELETE_EVERY)
-    page, models = build_page()
+    page, line, models = build_page()
+    health = Health(models, VERSION)
     try:
         _, local, public = page.launch(
             server_name=options.host,
             server_port=options.port,
             share=options.share,
+            root_path=options.root_path,
+            auth=options.auth,
+            mcp_server=options.mcp,
             quiet=True,
+            _frontend=False,  # or Gradio gives up where its own first request takes 3 seconds
             prevent_thread_lock=True,
             state_session_capacity=SESSIONS,
             max_file_size=MAX_UPLOAD,
@@ -40,16 +55,27 @@ def main() -> None:
             footer_links=["api", "gradio", "settings"],
             theme=build_theme(),
             favicon_path=ASSETS / "favicon.png",
-            css_paths=[ASSETS / "page.css", ASSETS / "live" / "live.css"],
-            app_kwargs={"middleware": [*guards(MAX_UPLOAD), facial_keypoints.tabs.FRAME_LIMIT]},
-            head=f"<script>{(ASSETS / 'page.js').read_text()}</script>",
+            css_paths=[ASSETS / name for name in STYLES],
+            app_kwargs={
+                "middleware": [
+                    Middleware(HealthAnswers, report=health.report),
+                    Middleware(RequestLog),
+                    *guards(MAX_UPLOAD),
+                    facial_keypoints.tabs.FRAME_LIMIT,
+                ]
+            },
+            head="".join(f"<script>{(ASSETS / name).read_text()}</script>" for name in SCRIPTS),
         )
     except OSError as error:
-        parser.exit(1, f"{error}\nIs the port in use? Choose another with --port.\n")
+        sys.exit(f"{error}\nIs the port in use? Choose another with --port.")
+    except ImportError as error:  # of the packages for --mcp
+        sys.exit(str(error))
+    use_log(options.log_format)
     print(f"Open {local}" + (f" or, from anywhere, {public}" if public else ""), flush=True)
-    for model in models:
+    for model in models.values():
         model.start()
-    page.block_thread()
+    stopping.wait()
+    stop(page, line, health)
 
 
 if __name__ == "__main__":

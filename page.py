@@ -7,9 +7,11 @@ import gradio as gr
 import captioning.tab
 import facial_keypoints.tabs
 from common.background import Background
-from common.guarded_page import GuardedBlocks
 from common.handover import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
 from common.ui import ASSETS, DRAWING_BUDGET, Upload, private
+from serving.api_section import build_api_section
+from serving.request_log import LoggedBlocks
+from serving.waiting_line import WaitingLine, use_waiting_line
 
 if TYPE_CHECKING:
     from captioning.answer import Answer
@@ -23,9 +25,9 @@ DELETE_AGE, DELETE_EVERY = 900, 60
 QUEUE_SIZE = 64  # requests waiting; more are told that the page is busy
 
 
-def build_page() -> tuple[gr.Blocks, list[Background[Any]]]:
-    """The page, and the models of its tabs."""
-    with GuardedBlocks(
+def build_page() -> tuple[gr.Blocks, WaitingLine, dict[str, Background[Any]]]:
+    """The page, the line of those who wait for it, and the models of its tabs by name."""
+    with LoggedBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
     ) as page:
         gr.HTML(
@@ -38,14 +40,15 @@ def build_page() -> tuple[gr.Blocks, list[Background[Any]]]:
             with gr.Tab("Photo captions", id="captions"):
                 captions = captioning.tab.build_tab(page)
         _connect(faces, captions)
+        build_api_section()
         gr.HTML(
             '<p class="privacy">What you show goes to the machine that runs this page and no '
             f"further. Files are deleted there after {DELETE_AGE // 60} minutes, what was found in "
             "them when you close the page; the camera's pictures are never stored.</p>"
         )
         _forget_when_closed(page)
-    page.queue(max_size=QUEUE_SIZE)
-    return page, [faces.model, captions.model]
+    models = {"keypoints": faces.model, "captions": captions.model}
+    return page, use_waiting_line(page, QUEUE_SIZE), models
 
 
 def _connect(faces: PhotoTab, captions: PhotoTab) -> None:

@@ -11,6 +11,10 @@ from common.last_resort import described
 _log = logging.getLogger(__name__)
 
 
+class RequestFailed(gr.Error):
+    """An event failed by a fault that is not the visitor's, or by values that no page sends."""
+
+
 class GuardedBlocks(gr.Blocks):
     """`gr.Blocks` whose events end in an answer or in a sentence, whatever was sent to them.
 
@@ -31,7 +35,7 @@ class GuardedBlocks(gr.Blocks):
             raise
         except Exception as error:
             _log.error("an event failed: %s", described(error))
-            raise gr.Error(
+            raise RequestFailed(
                 "This request cannot be answered: what was sent does not fit it, or something "
                 "failed here. Reload the page and try again.",
                 print_exception=False,

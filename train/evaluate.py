@@ -11,6 +11,7 @@ SUBJECTS = {
     "app": "train.evaluate_app",
     "speed": "train.evaluate_speed",
     "live": "train.evaluate_live",
+    "serving": "train.evaluate_serving",
 }
 
 

@@ -1,7 +1,6 @@
 """Seconds and memory of the app's start: `python -m train.evaluate app`."""
 
 import argparse
-import re
 import subprocess
 import sys
 import time
@@ -9,6 +8,8 @@ import urllib.request
 from pathlib import Path
 
 from gradio_client import Client, handle_file
+
+from train.running_app import process_memory
 
 APP = Path(__file__).parent.parent / "app.py"
 
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
         client = Client(address, verbose=False)
         client.predict(handle_file(options.photo), api_name="/keypoints")
         first = time.perf_counter() - started
-        idle = _memory(app.pid, "VmRSS")
+        idle = process_memory(app.pid)
         asked = time.perf_counter()
         client.predict(handle_file(options.photo), api_name="/keypoints")
         again = time.perf_counter() - asked
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"| start to the first photo's keypoints | {first:.1f} s |")
         print(f"| the next photo through the API | {1000 * again:.0f} ms |")
         print(f"| memory after that | {idle:.0f} MiB |")
-        print(f"| peak memory | {_memory(app.pid, 'VmHWM'):.0f} MiB |")
+        print(f"| peak memory | {process_memory(app.pid, 'VmHWM'):.0f} MiB |")
     finally:
         app.terminate()
         app.wait(timeout=20)
@@ -54,9 +55,3 @@ def _seconds_until_page(app: subprocess.Popen, address: str, started: float) -> 
         except OSError:
             time.sleep(0.05)
     raise RuntimeError(f"the app did not answer at {address}; is the port taken?")
-
-
-def _memory(process: int, entry: str) -> float:
-    """An entry of the process's status in MiB (Linux)."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(rf"{entry}:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]

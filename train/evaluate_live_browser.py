@@ -8,7 +8,6 @@ import base64
 import http.client
 import importlib.util
 import json
-import re
 import sys
 import tempfile
 import threading
@@ -34,7 +33,13 @@ from train.fake_camera import (
     lag,
     write_y4m,
 )
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, START_LIMIT, app_process
+from train.running_app import (
+    CHROMIUM,
+    CHROMIUM_ARGUMENTS,
+    START_LIMIT,
+    app_process,
+    process_memory,
+)
 
 if TYPE_CHECKING:  # a dev requirement, and only part of this module needs it
     from playwright.sync_api import Page
@@ -183,12 +188,12 @@ def many_streams(
     for stream in streams:
         stream.start()
     time.sleep(min(SETTLE, seconds / 4))  # memory settles: caches, threads, first garbage
-    base = resident(server_pid)
+    base = process_memory(server_pid)
     counted, before = time.monotonic(), [stream.answers for stream in streams]
     highest = base
     while time.monotonic() - started < seconds:
         time.sleep(1)
-        highest = max(highest, resident(server_pid))
+        highest = max(highest, process_memory(server_pid))
     spent = time.monotonic() - counted
     updates = [
         (stream.answers - first) / spent for stream, first in zip(streams, before, strict=True)
@@ -245,9 +250,3 @@ class _Stream(threading.Thread):
 
 def _encoded(frame: np.ndarray) -> str:
     return base64.b64encode(encode_jpeg(frame, 75)).decode()
-
-
-def resident(process: int) -> float:
-    """MiB of memory that a process has (Linux)."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024  # type: ignore[index]

@@ -26,9 +26,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start_app(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """`python app.py` from another folder, its output in `folder`/log and uploads beside it."""
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "uploads")}
+def start_app(folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+    """`python app.py` from another folder, its output in `folder`/log and uploads beside it.
+
+    variables: of the environment, besides those of this process.
+    """
+    environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "uploads"), **variables}
     with open(folder / "log", "wb") as log:
         return subprocess.Popen(
             [sys.executable, str(ROOT / "app.py"), *arguments],
@@ -52,7 +55,7 @@ def app_process(folder: Path) -> Iterator[tuple[int, str]]:
     """The process id and the address of a page that runs until the end of the `with`."""
     app = start_app(folder, "--port", str(free_port()))
     try:
-        yield app.pid, _printed_address(app, folder / "log")
+        yield app.pid, printed_address(app, folder / "log")
     finally:
         app.terminate()
         try:
@@ -61,7 +64,18 @@ def app_process(folder: Path) -> Iterator[tuple[int, str]]:
             app.kill()
 
 
-def _printed_address(app: subprocess.Popen[bytes], log: Path) -> str:
+def process_memory(process: int, entry: str = "VmRSS") -> float:
+    """An entry of a process's status in MiB: VmRSS is now, VmHWM the most so far (Linux)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition(f"{entry}:")[2].split()[0]) / 1024
+
+
+def printed_address(app: subprocess.Popen[bytes], log: Path) -> str:
+    """The address that a page prints in its log as soon as it is up.
+
+    Raises:
+        RuntimeError: it ended before, or took longer than `START_LIMIT`.
+    """
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline and app.poll() is None:
         for line in log.read_text().splitlines():

@@ -1,0 +1,1 @@
+"""What makes a server of the page: options, the line of those who wait, health, log, stopping."""

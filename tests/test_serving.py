@@ -1,0 +1,265 @@
+"""What makes a server of the page: options, log, health, the line of those who wait."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from gradio.queueing import Event, Queue
+
+from common.background import Background
+from serving.health import Health, HealthAnswers
+from serving.log import JsonLines, TextLines, log_request, size_class
+from serving.options import AUTH, parse_options
+from serving.request_log import RequestLog, endpoint
+from serving.waiting_line import WaitingLine, use_waiting_line
+from train.running_app import ROOT
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH", AUTH):
+        monkeypatch.delenv(name, raising=False)
+
+
+# Options
+
+
+def test_options_default_to_this_machine_alone() -> None:
+    options = parse_options([])
+    assert (options.host, options.port, options.root_path) == ("127.0.0.1", 7860, "")
+    assert options.auth is None and not options.share and options.log_format == "text"
+
+
+def test_options_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7000")
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/photos/")
+    monkeypatch.setenv(AUTH, "ada:pass:word")
+    options = parse_options(["--port", "7001"])
+    assert (options.host, options.port, options.root_path) == ("0.0.0.0", 7001, "/photos")
+    assert options.auth == ("ada", "pass:word")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--auth", "secret"], "expected USER:PASSWORD, neither of them empty"),
+        (["--auth", ":secret"], "expected USER:PASSWORD"),
+        (["--auth", "secret:"], "expected USER:PASSWORD"),
+        (["--port", "70000"], "expected a port, 1 to 65535, got '70000'"),
+        (["--root-path", "photos"], "begins with / or a whole address, got 'photos'"),
+    ],
+)
+def test_malformed_options_get_a_sentence(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse_options(arguments)
+    said = capsys.readouterr().err
+    assert message in said and "secret" not in said
+
+
+def test_a_malformed_login_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(AUTH, "secret")
+    with pytest.raises(SystemExit):
+        parse_options([])
+    assert "secret" not in capsys.readouterr().err
+
+
+# Log
+
+
+def record(**fields: Any) -> logging.LogRecord:
+    entry = logging.LogRecord("requests", logging.INFO, "", 1, "request", (), None)
+    entry.created, entry.fields = 1_769_860_800.25, fields
+    return entry
+
+
+def test_lines_of_the_log() -> None:
+    entry = record(endpoint="/caption", outcome="answered", ms=120)
+    assert json.loads(JsonLines().format(entry)) == {
+        "time": "2026-01-31T12:00:00.250Z",
+        "level": "info",
+        "logger": "requests",
+        "message": "request",
+        "endpoint": "/caption",
+        "outcome": "answered",
+        "ms": 120,
+    }
+    text = "2026-01-31T12:00:00.250Z info request endpoint=/caption outcome=answered ms=120"
+    assert TextLines().format(entry) == text
+
+
+def test_sizes_are_told_roughly(caplog: pytest.LogCaptureFixture) -> None:
+    sizes = [99_999, 100_000, 2_000_000, 10_000_000]
+    assert [size_class(size) for size in sizes] == ["<100kB", "<1MB", "<10MB", ">=10MB"]
+    with caplog.at_level(logging.INFO, "requests"):
+        log_request("upload", 0.0123, "answered", 47_459, status=200)
+    (entry,) = caplog.records
+    assert entry.__dict__["fields"] == {
+        "endpoint": "upload", "outcome": "answered", "ms": 12, "status": 200, "size": "<100kB",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/", "page"),
+        ("/gradio_api/upload", "upload"),
+        ("/gradio_api/file=/tmp/u/anna_at_the_beach.jpg", "file"),
+        ("/gradio_api/call/caption/4f1c", "call"),
+        ("/gradio_api/queue/data", "queue/data"),
+        ("/wp-admin/anna", "other"),
+    ],
+)
+def test_endpoints_tell_nothing_of_the_visitor(path: str, name: str) -> None:
+    assert endpoint(path) == name
+
+
+# ASGI
+
+
+def ask(app: Any, path: str, method: str = "GET", body: bytes = b"") -> tuple[int, bytes]:
+    """Status and body of the answer of an ASGI application."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app({"type": "http", "path": path, "method": method}, receive, send))
+    return sent[0]["status"], sent[1]["body"]
+
+
+def answering(status: int) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"the page"})
+
+    return app
+
+
+def test_uploads_and_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "requests"):
+        for status, path in ((200, "/gradio_api/upload"), (200, "/"), (404, "/gradio_api/file=/x")):
+            ask(RequestLog(answering(status)), path, "POST", b"x" * 200)
+    lines = [entry.__dict__["fields"] for entry in caplog.records]
+    assert [(line["endpoint"], line["outcome"]) for line in lines] == [
+        ("upload", "answered"), ("file", "refused"),
+    ]  # fmt: skip
+    assert lines[0]["size"] == "<100kB" and "size" not in lines[1]
+
+
+def loaded(error: Exception | None = None) -> Background[str]:
+    def load() -> str:
+        if error:
+            raise error
+        return "model"
+
+    model = Background(load)
+    model.start()
+    while model.state == "loading":
+        pass
+    return model
+
+
+def test_health() -> None:
+    waiting = Background(lambda: "model")
+    health = Health({"captions": loaded(), "keypoints": waiting}, "1.2")
+    app = HealthAnswers(answering(200), health.report)
+    status, body = ask(app, "/health")
+    report = json.loads(body)
+    assert status == 503
+    assert report["models"] == {"captions": "ready", "keypoints": "loading"}
+    assert report["status"] == "loading" and report["version"] == "1.2"
+    assert 0 <= report["seconds_up"] < 60
+    assert ask(app, "/health/live")[0] == 200
+    waiting.get()
+    assert ask(app, "/health/")[0] == 200
+    assert json.loads(ask(app, "/health")[1])["status"] == "ready"
+    health.stopping = True
+    assert ask(app, "/health")[0] == 503 and ask(app, "/health/live")[0] == 200
+    assert ask(app, "/elsewhere") == (200, b"the page")
+
+
+def test_health_of_a_model_that_cannot_be_loaded() -> None:
+    health = Health({"captions": loaded(), "keypoints": loaded(OSError("no file"))}, "1")
+    assert health.report()["status"] == "failed"
+    assert health.report()["models"]["keypoints"] == "failed"
+
+
+def test_memory_settings_are_taken() -> None:
+    check = "import platform, serving.memory as m; print(platform.libc_ver()[0], m.return_memory())"
+    run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT)
+    library, taken = run.stdout.split() if run.stdout.count(" ") == 1 else ("", "")
+    assert taken == str(library == "glibc"), run.stdout + run.stderr
+
+
+# The line
+
+
+@pytest.fixture
+def line() -> WaitingLine:
+    with gr.Blocks() as page:
+        gr.Button().click(lambda: None)
+    return use_waiting_line(page, 7)
+
+
+def push(line: WaitingLine, **headers: str) -> tuple[str, str]:
+    """What is said, and the state that becomes a status."""
+    request: Any = SimpleNamespace(
+        headers={name.replace("_", "-"): v for name, v in headers.items()}
+    )
+    body: Any = SimpleNamespace()
+    pushed, said, state = asyncio.run(line.push(body, request, None))
+    assert not pushed
+    return str(said), state
+
+
+def test_the_line_turns_away_with_a_sentence(
+    line: WaitingLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: Any) -> tuple[bool, str, str]:
+        return False, "Queue is full. Max size is 7 and size is 7.", "queue_full"
+
+    monkeypatch.setattr(Queue, "push", full)
+    said, state = push(line)
+    assert said == "The page is busy: 7 others wait already. Try again in a minute."
+    assert state == "queue_full"
+    assert push(line, sec_fetch_mode="cors") == (said, "error")  # for which the page shows it
+    line.stopping = True
+    assert push(line) == ("The server is being restarted; try again in a minute.", "queue_full")
+
+
+def test_those_who_wait_are_told_that_it_ends(line: WaitingLine) -> None:
+    async def wait() -> Any:
+        line.start()
+        line.pending_messages_per_session["visitor"] = messages = asyncio.Queue()
+        function = next(iter(line.blocks.fns.values()))
+        request: Any = SimpleNamespace()
+        event = Event("visitor", function, request, None)
+        line.event_ids_to_events[event._id] = event
+        await asyncio.to_thread(line.give_up)
+        told = await asyncio.wait_for(messages.get(), 10)
+        line.close()
+        assert told.event_id == event._id and not told.success
+        return told.output["error"]
+
+    assert asyncio.run(wait()) == "The server is being restarted; try again in a minute."
+
+
+def test_the_line_is_the_page_s_and_keeps_no_record(line: WaitingLine) -> None:
+    assert line.blocks._queue is line
+    assert line.max_size == 7 and not line.at_work
+    assert line.compute_analytics_summary([{"function": "caption"}]) == {}
