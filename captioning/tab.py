@@ -13,7 +13,8 @@ from captioning.tab_download import build_download
 from captioning.tab_endpoint import CAPTION_BUDGET, build_endpoint, sentence
 from captioning.tab_quality import build_caption_quality
 from captioning.tab_search import DEFAULTS, build_search, search_options
-from captioning.tab_words import Pace, in_the_making, photo_alone, shown, summary, told
+from captioning.tab_why import photo_alone, shown
+from captioning.tab_words import Pace, in_the_making, summary, told
 from captioning.vocabulary import join_words
 from common.background import Background
 from common.handover import PhotoTab, build_carry

@@ -86,8 +86,10 @@ def photo_input(**settings: Any) -> PhotoInput:
 
 
 def photo_view(**settings: Any) -> PhotoView:
-    """A `PhotoView` with the settings of every tab, and these."""
-    return PhotoView(interactive=False, buttons=["fullscreen"], elem_classes="view", **settings)
+    """A `PhotoView` with the settings of every tab, and these; its label is the picture's
+    alternative text too."""
+    settings = {"alt_text": settings.get("label"), "elem_classes": "view", **settings}
+    return PhotoView(interactive=False, buttons=["fullscreen"], **settings)
 
 
 def build_examples(photo: PhotoInput, examples: Mapping[str, str]) -> None:

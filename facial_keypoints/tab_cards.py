@@ -43,12 +43,12 @@ def cards(answer: PhotoAnswer) -> str:
 def _card(index: int, face: Face, thumbnail: str) -> str:
     number = index + 1
     return (
-        '<article class="card" role="listitem">'
+        '<div class="card" role="listitem">'
         f'<header><img src="{thumbnail}" alt="Face {number}, cut out of the photo">'
-        f"<div><h3>Face {number}</h3><p>A face, {_certainty(face.score)}</p></div>"
+        f"<div><h2>Face {number}</h2><p>A face, {_certainty(face.score)}</p></div>"
         "</header>"
         f"{_pose(face.pose)}{_parts(face)}"
-        f'<button type="button" data-face="{index}">Look inside</button></article>'
+        f'<button type="button" data-face="{index}">Look inside</button></div>'
     )
 
 

@@ -8,6 +8,7 @@ from common.model_card import ModelCard, number, read_card
 from common.quality import Case, build_quality
 from common.turns import MODELS
 
+from .detectors import DETECTOR_TITLES
 from .markup import PART_GROUPS
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ def by_size(card: ModelCard) -> str:
         faces = next(table.cell(row, "faces") for row in rows if row)
         cells = [_percent(table.cell(row, "recall")) if row else None for row in rows]
         bars.append(BarRow(f"{size.replace('-', '–')} pixels", f"{faces} faces", cells))
-    names = {"cnn": "Our CNN", "haar": "Haar cascades"}
-    columns = ["Side of the face", *(names.get(detector, detector) for detector in detectors)]
+    titles = [DETECTOR_TITLES.get(detector, detector) for detector in detectors]
+    columns = ["Side of the face", *titles]
     note = "Share of the faces in held-out photos that another detector, the teacher, is sure of."
     return bar_table("Faces that are found, by size", note, columns, bars, full=100)
 

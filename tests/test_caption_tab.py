@@ -24,7 +24,8 @@ from captioning.options import SearchOptions
 from captioning.tab import build_tab
 from captioning.tab_download import json_file
 from captioning.tab_search import search_options
-from captioning.tab_words import Pace, in_the_making, shown, summary, told
+from captioning.tab_why import shown
+from captioning.tab_words import Pace, in_the_making, summary, told
 from common.ui import Upload
 from tests.caption_world import make_captioner
 from train.running_app import free_port

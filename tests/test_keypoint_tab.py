@@ -37,7 +37,7 @@ def test_a_card_for_each_face(examples: Path) -> None:
     answer = answered(examples, make_face(pose=Pose(20.4, -7.0, 0.2)), make_face())
     assert "2 faces" in summary(answer)
     html = cards(answer)
-    assert html.count("<article") == 2
+    assert html.count('class="card"') == 2
     assert 'data-face="1"' in html
     assert "20° <span>to their left</span>" in html
     assert "7° <span>down</span>" in html

@@ -30,7 +30,7 @@ const gaugeCard = (id) => {
   const card = document.createElement("article");
   card.className = "gauges";
   card.dataset.face = id;
-  card.innerHTML = `<header><h3>Face ${id}</h3><p><b data-word="blinks">0</b> blinks</p></header>
+  card.innerHTML = `<header><h2>Face ${id}</h2><p><b data-word="blinks">0</b> blinks</p></header>
     <dl>${LEVELS.map(([name, label]) => gaugeRow(name, label, "level", 1)).join("")}
     ${ANGLES.map(([name, label, limit]) => gaugeRow(name, label, "angle", limit)).join("")}</dl>`;
   return card;
