@@ -29,10 +29,15 @@ def build_endpoint(ready: "Background[Ready]") -> None:
     def caption(
         photo: Upload | None, beam_size: float = 3, num_captions: float = 1
     ) -> dict[str, Any]:
-        """Captions of a photo, best first: {"file", "captions"}.
+        """Captions of a photo: English sentences that say what is to be seen, best first.
 
-        The entries are those of the command line's JSON: {"text", "log_probability", "words"},
-        with {"word", "probability"} for each word.
+        Gives {"file", "captions"}, the captions as in the command line's JSON: {"text",
+        "log_probability", "words"}, with {"word", "probability"} for each word.
+
+        Args:
+            photo: JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF.
+            beam_size: how many captions are followed at once, 1 to 20.
+            num_captions: how many are given, 1 to 20.
         """
         if photo is None:
             raise gr.Error("Expected a photo, got none.", print_exception=False)

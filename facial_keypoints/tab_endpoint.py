@@ -20,10 +20,14 @@ def build_endpoint(ready: "Background[Ready]") -> None:
     """The API endpoint /keypoints."""
 
     def keypoints(photo: Upload | None) -> dict[str, Any]:
-        """Faces of a photo, 68 keypoints on each: {"file", "width", "height", "faces"}.
+        """Faces of a photo with 68 keypoints on each, in pixels, and the pose of the head.
 
-        The entries are those of the command line's JSON: pixels of the upright photo, origin top
-        left, points in iBUG / 300-W order.
+        Gives {"file", "width", "height", "faces"}, the faces as in the command line's JSON: {"box",
+        "score", "points", "confidence", "pose"}; pixels of the upright photo, origin top left,
+        points in iBUG / 300-W order.
+
+        Args:
+            photo: JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF.
         """
         if photo is None:
             raise gr.Error("Expected a photo, got none.", print_exception=False)

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 from gradio.queueing import Event, Queue
+from starlette.middleware import Middleware
 
 from common.background import Background
 from serving.health import Health, HealthAnswers
@@ -18,7 +20,7 @@ from serving.log import JsonLines, TextLines, log_request, size_class
 from serving.options import AUTH, parse_options
 from serving.request_log import RequestLog, endpoint
 from serving.waiting_line import WaitingLine, use_waiting_line
-from train.running_app import ROOT
+from train.running_app import ROOT, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +199,31 @@ def test_health_of_a_model_that_cannot_be_loaded() -> None:
     health = Health({"captions": loaded(), "keypoints": loaded(OSError("no file"))}, "1")
     assert health.report()["status"] == "failed"
     assert health.report()["models"]["keypoints"] == "failed"
+
+
+def test_a_login_closes_the_page_and_not_its_health() -> None:
+    health = Health({}, "1")
+    with gr.Blocks() as page:
+        gr.Markdown("what only Ada may read")
+    _, address, _ = page.launch(
+        server_port=free_port(),
+        auth=parse_options(["--auth", "ada:se:cret"]).auth,
+        app_kwargs={"middleware": [Middleware(HealthAnswers, report=health.report)]},
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,
+    )
+    try:
+        with httpx.Client(base_url=address, timeout=60) as visitor:
+            assert "what only Ada" not in visitor.get("").text
+            assert visitor.get("config").status_code == 401
+            assert visitor.get("health").json()["status"] == "ready"
+            wrong = visitor.post("login", data={"username": "ada", "password": "guess"})
+            assert wrong.status_code == 400
+            visitor.post("login", data={"username": "ada", "password": "se:cret"})
+            assert "what only Ada" in visitor.get("config").text
+    finally:
+        page.close(verbose=False)
 
 
 def test_memory_settings_are_taken() -> None:

@@ -59,8 +59,11 @@ def run_clients(load: Load) -> Tally:
 
 
 def _run(load: Load) -> Tally:
+    # Without `ssl_verify=False` each request would read the system's certificates, which an http
+    # address has no use for: a tenth of a second of CPU.
     clients = [
-        Client(load.address, verbose=False, analytics_enabled=False) for _ in range(load.clients)
+        Client(load.address, verbose=False, analytics_enabled=False, ssl_verify=False)
+        for _ in range(load.clients)
     ]
     tally, lock = Tally(), threading.Lock()
     start, cpu = time.perf_counter(), time.process_time()
