@@ -25,7 +25,7 @@ from facial_keypoints.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.pipeline import landmark_box
 from facial_keypoints.predictor import KeypointPredictor
 from tests.drawn_faces import draw_face, write_faces_csv
-from train import evaluate_detection
+from train import evaluate_detection, evaluate_detection_faces
 from train.detector import best_network, export, main
 from train.detector_augment import photo_canvas
 from train.detector_canvas import Faces, Picture, moved
@@ -188,7 +188,7 @@ def test_the_evaluation_prints_every_table(
     evaluate_detection.add_arguments(parser)
     evaluate_detection.run(parser.parse_args(options))
     printed = capsys.readouterr().out
-    assert printed.count("\n###") == 6
+    assert printed.count("\n###") == 7
     assert "### 4 held-out photos, 2 faces" in printed
     assert "| LFPW test | 3 | haar |" in printed
     assert "| 320×240 |" in printed
@@ -197,12 +197,20 @@ def test_the_evaluation_prints_every_table(
 def test_faces_are_pasted_where_the_box_says() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     image[20:60, 30:70] = 255
-    scene, box = evaluate_detection.paste(image, np.array([30.0, 20, 40, 40]), 80)
+    scene, box = evaluate_detection_faces.paste(image, np.array([30.0, 20, 40, 40]), 80)
     assert scene.shape == (480, 640, 3)
     left, top, width, height = box.round().astype(int)
     assert (width, height) == (80, 80)
     assert scene[top + 2 : top + 78, left + 2 : left + 78].min() == 255
     assert scene[top - 6 : top - 3, left : left + 80].max() == 0
+
+
+def test_turned_faces_keep_their_points() -> None:
+    image = np.zeros((101, 101, 3), np.uint8)
+    image[45:56, 78:83] = 255  # to the right of the middle
+    turned, points = evaluate_detection_faces.turn_face(image, np.array([[80.0, 50.0]]), 90)
+    np.testing.assert_allclose(points, [[50, 80]], atol=1e-9)  # clockwise: below it
+    assert turned[80, 50].min() == 255
 
 
 def test_labels_of_the_keypoint_cnn_replace_the_teachers_where_they_agree(
