@@ -38,7 +38,7 @@ class LoggedBlocks(GuardedBlocks):
         function = self.fns[event] if isinstance(event, int) else event
         public = function.api_visibility == "public"
         name = f"/{function.api_name}" if public else str(function.name)
-        key = settings.get("event_id")
+        key = settings.get("event_id") or ""
         started = self._going_on.pop(key, time.perf_counter())
         outcome = "failed"
         try:
@@ -53,7 +53,7 @@ class LoggedBlocks(GuardedBlocks):
         finally:
             if outcome != "going on":
                 log_request(name, time.perf_counter() - started, outcome)
-            elif key is not None:
+            elif key:
                 self._going_on[key] = started
                 while len(self._going_on) > _MAX_GOING_ON:
                     self._going_on.popitem(last=False)

@@ -19,6 +19,7 @@ import yaml
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, expect
 
+from app import VERSION
 from common.photos import MAX_BYTES
 from tests.browser import LIMIT, watched_page
 from train.evaluate_serving import wait_until_ready
@@ -44,6 +45,11 @@ def test_the_front_matter_starts_a_space() -> None:
     )
     assert len(facts["short_description"]) <= 60
     assert isinstance(facts["python_version"], str) and facts["python_version"] >= "3.11"
+
+
+def test_the_version_is_the_newest_in_the_changelog() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert newest and newest[1] == VERSION
 
 
 def dockerfile() -> list[tuple[str, str]]:
