@@ -10,6 +10,7 @@ from common.last_resort import described
 
 _log = logging.getLogger(__name__)
 
+_LONGEST = 300  # characters of a sentence; Gradio's own may repeat all that was sent
 
 class RequestFailed(gr.Error):
     """An event failed by a fault that is not the visitor's, or by values that no page sends."""
@@ -32,6 +33,7 @@ class GuardedBlocks(gr.Blocks):
             return await super().process_api(*arguments, **settings)
         except gr.Error as error:
             error.print_exception = False
+            error.message = str(error.message)[:_LONGEST]
             raise
         except Exception as error:
             _log.error("an event failed: %s", described(error))
