@@ -34,7 +34,7 @@ def build_page() -> tuple[gr.Blocks, WaitingLine, dict[str, Background[Any]]]:
             f'<header class="masthead">{(ASSETS / "logo.svg").read_text()}<div>'
             f"<h1>{TITLE}</h1><p>{TAGLINE}</p></div></header>"
         )
-        with gr.Tabs():
+        with gr.Tabs(elem_classes="halves"):
             with gr.Tab("Facial keypoints", id="keypoints"):
                 faces = facial_keypoints.tabs.build_tabs(page)
             with gr.Tab("Photo captions", id="captions"):

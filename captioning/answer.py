@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from captioning.batches import Batches
 from captioning.caption import Caption, Word
 from captioning.export import Record
 from captioning.options import SearchOptions
-from common.jpeg import encode_jpeg
+from common.jpeg import preview_jpeg
 from common.photos import read_photo
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
@@ -132,8 +131,4 @@ def answer_with_others(batches: Batches, path: Path, name: str, options: SearchO
 
 
 def _preview(image: np.ndarray) -> bytes:
-    shrink = max(image.shape[:2]) / PREVIEW_SIDE
-    if shrink > 1:
-        size = [max(1, round(side / shrink)) for side in image.shape[1::-1]]
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return encode_jpeg(image, _PREVIEW_QUALITY)
+    return preview_jpeg(image, PREVIEW_SIDE, _PREVIEW_QUALITY)

@@ -26,8 +26,8 @@ _METRICS = {
 _SETS = {"coco_val": "MS COCO", "flickr8k_val": "Flickr8k"}
 _SIDE = 320  # pixels, the longer side of what is shown
 _CASES = (
-    "What the model says of photos unlike those it has learnt from, and of one made hard. It is "
-    "sure of itself all the same; see how little of it is true."
+    "What the model says of photos unlike those it has learnt from, and of one made hard. It does "
+    "not say that it is guessing: compare the sentences with the photos."
 )
 
 

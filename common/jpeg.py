@@ -1,4 +1,4 @@
-"""Writing JPEG files of what was drawn."""
+"""Writing JPEG files of what was drawn or is shown."""
 
 import cv2
 import numpy as np
@@ -14,3 +14,12 @@ def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
         raise ValueError("A JPEG holds at most 65535 pixels a side.")
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def preview_jpeg(image: np.ndarray, max_side: int, quality: int) -> bytes:
+    """(H, W, 3) uint8 RGB to a JPEG file whose longer side is at most so many pixels."""
+    shrink = max(image.shape[:2]) / max_side
+    if shrink > 1:
+        size = [max(1, round(side / shrink)) for side in image.shape[1::-1]]
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return encode_jpeg(image, quality)

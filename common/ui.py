@@ -92,6 +92,18 @@ def photo_view(**settings: Any) -> PhotoView:
     return PhotoView(interactive=False, buttons=["fullscreen"], **settings)
 
 
+def build_photo_input(elem_id: str, examples: Mapping[str, str]) -> PhotoInput:
+    """The one place of a tab to drop a photo, and examples below it (see `build_examples`)."""
+    photo = photo_input(
+        label="Your photo",
+        show_label=False,
+        elem_id=elem_id,
+        placeholder="# Drop a photo here\nor click to choose one",
+    )
+    build_examples(photo, examples)
+    return photo
+
+
 def build_examples(photo: PhotoInput, examples: Mapping[str, str]) -> None:
     """A row of example photos, which a click or the keyboard puts into `photo`.
 

@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from common.jpeg import encode_jpeg
+from common.jpeg import preview_jpeg
 from common.photos import PhotoError, read_photo
 
 from .drawing import DrawStyle, draw_faces, face_crop
@@ -128,8 +127,4 @@ def _draw(
 
 
 def _preview(image: np.ndarray) -> bytes:
-    shrink = max(image.shape[:2]) / PREVIEW_SIDE
-    if shrink > 1:
-        size = [max(1, round(side / shrink)) for side in image.shape[1::-1]]
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return encode_jpeg(image, _PREVIEW_QUALITY)
+    return preview_jpeg(image, PREVIEW_SIDE, _PREVIEW_QUALITY)

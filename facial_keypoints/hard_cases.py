@@ -26,11 +26,13 @@ class HardCase:
     picture: (SIDE, SIDE, 3) uint8 RGB with what was found drawn on it.
     error: mean distance of the points from those of the portrait as it was, moved along with it,
         in % of the distance between the outer eye corners; None where the face was not found.
+    false_faces: how many other things were taken for a face.
     """
 
     name: str
     picture: np.ndarray
     error: float | None
+    false_faces: int
 
 
 def hard_cases(
@@ -70,8 +72,9 @@ def _look(
     faces = find_faces(picture)
     eyes = interocular_distance(truth)
     errors = [100 * np.linalg.norm(face.points - truth, axis=1).mean() / eyes for face in faces]
-    error = min((float(error) for error in errors if error < _OFF), default=None)
-    return HardCase(name, draw_faces(picture, faces), error)
+    near = [float(error) for error in errors if error < _OFF]
+    found = min(near, default=None)
+    return HardCase(name, draw_faces(picture, faces), found, len(errors) - len(near))
 
 
 def _turned(image: np.ndarray, points: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,12 +13,10 @@ from common.ui import (
     DRAWING_BUDGET,
     EXAMPLES,
     MODEL_BUDGET,
-    PhotoInput,
     Upload,
-    build_examples,
+    build_photo_input,
     clicks,
     notice,
-    photo_input,
     photo_view,
     private,
 )
@@ -90,7 +88,7 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
     answer = gr.State(None)
     with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=5, min_width=320):
-            photo = _build_input()
+            photo = build_photo_input("keypoints-photo", _EXAMPLES)
         with gr.Column(scale=7, min_width=320):
             status = gr.HTML(elem_id="keypoints-status")
             view = photo_view(label="Keypoints", show_label=False, elem_id="keypoints-view")
@@ -158,17 +156,6 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
     )
     build_endpoint(ready)
     return PhotoTab(ready, photo, answer, carry, alt_text, [opened, asked, again])
-
-
-def _build_input() -> PhotoInput:
-    photo = photo_input(
-        label="Your photo",
-        show_label=False,
-        elem_id="keypoints-photo",
-        placeholder="# Drop a photo here\nor click to choose one",
-    )
-    build_examples(photo, _EXAMPLES)
-    return photo
 
 
 def _answered(answer: PhotoAnswer, show: list[str], fun: list[str]) -> list[Any]:

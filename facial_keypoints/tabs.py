@@ -30,7 +30,7 @@ def build_tabs(page: gr.Blocks) -> PhotoTab:
     Returns:
         What the page connects, of the photo part.
     """
-    with gr.Tabs():
+    with gr.Tabs(elem_classes="views"):
         with gr.Tab("Photo", id="photo"):
             photo = build_tab(page)
         with gr.Tab("Live", id="live"):

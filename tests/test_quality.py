@@ -119,11 +119,12 @@ def test_how_far_points_are_off_in_a_hard_picture() -> None:
         answer = [replace(face, points=each.astype(np.float32)) for each in found]
         cases = hard_cases(lambda picture, answer=answer: answer, photo, face)
         assert all(case.picture.shape == (SIDE, SIDE, 3) for case in cases)
+        assert {case.false_faces for case in cases if "Turned" not in case.name} == {len(found) - 1}
         for case in cases:  # the finder says the same of the turned ones
             off = None if "Turned" in case.name else pytest.approx(expected, abs=0.01)
             assert case.error == off, case.name
     missed = hard_cases(lambda picture: [], photo, face)
-    assert [case.error for case in missed] == [None] * len(missed)
+    assert [(case.error, case.false_faces) for case in missed] == [(None, 0)] * len(missed)
 
 
 @pytest.mark.parametrize("degrees", [60, 180])
