@@ -32,6 +32,6 @@ def test_an_example_runs(title: str, app_address: str, examples: Path, tmp_path:
         assert '"captions"' in captions and captions.count('"text"') == 2
         assert faces.count('"box"') == 1
     else:
-        first, second, face = run.stdout.split("\n", 2)
+        first, second, face = lines[-3:]  # Gradio's client says something of its own before
         assert first and second and first != second
-        assert face.strip().startswith("[")
+        assert face.startswith("[")
