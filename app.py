@@ -5,6 +5,7 @@ import sys
 from starlette.middleware import Middleware
 
 import facial_keypoints.tabs
+from common.cores import fit_threads
 from common.guards import guards
 from common.photos import MAX_BYTES
 from common.theme import build_theme
@@ -29,6 +30,7 @@ def main() -> None:
     """Starts the page, prints its address, then loads the models and serves until stopped."""
     options = parse_options()
     return_memory()
+    fit_threads()
     use_log(options.log_format)
     stopping = Stopping()
     # Gradio deletes what it knows of first; this is what it has forgotten.

@@ -18,11 +18,12 @@ from typing import Generic, NoReturn, TypeVar
 
 from tqdm import tqdm
 
+from common.cores import usable_cores
 from common.files import replacing
 from common.photos import PHOTO_SUFFIXES, PhotoError
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
-READERS = min(4, os.cpu_count() or 1)  # threads; decoders release Python's lock
+READERS = min(4, usable_cores())  # threads; decoders release Python's lock
 
 P = TypeVar("P")  # a photo as the model wants it
 R = TypeVar("R")  # the model's result for one photo

@@ -25,6 +25,15 @@ def usable_cores(container_limit: Path = _CONTAINER_LIMIT) -> int:
     return cores
 
 
+def fit_threads() -> None:
+    """Keeps the libraries from starting a thread for each core of the machine where a container
+    gets fewer. To be called before torch is imported."""
+    import cv2
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))
+    cv2.setNumThreads(usable_cores())
+
+
 def use_one_core() -> None:
     """Lets torch use one core in this thread, which so small a network runs best on.
 
