@@ -44,7 +44,7 @@ def build_caption_quality(ready: "Background[Ready]") -> None:
         return cases
 
     card = read_card("captioning")
-    build_quality(card, [lambda: by_metric(card)], _CASES, look)
+    build_quality([card], [lambda: by_metric(card)], _CASES, look)
 
 
 def by_metric(card: ModelCard) -> str:

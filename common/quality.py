@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
 
 def build_quality(
-    card: ModelCard,
+    cards: Sequence[ModelCard],
     charts: Sequence[Callable[[], str]],
     introduction: str,
     look: Callable[[], list[Case]],
@@ -36,7 +36,7 @@ def build_quality(
     """Lays out the fold in the Gradio context of the caller.
 
     Args:
-        card: of the model; its known failures and its use are shown as they stand there.
+        cards: of the models; known failures and use are shown as they stand there.
         charts: make the HTML of the figures; one whose table the card lacks is left out.
         introduction: what the cases are.
         look: runs the model on hard pictures; called when somebody opens the fold, and once only.
@@ -52,16 +52,16 @@ def build_quality(
         return known[0]
 
     with gr.Accordion("How good is it?", open=False, elem_classes="quality") as fold:
+        commands = " and ".join(f"<code>{escape(card.command('Figures'))}</code>" for card in cards)
         gr.HTML(
-            f'<div class="charts">{"".join(map(_made, charts))}</div>'
-            f'<p class="footnote">Printed by <code>{escape(card.command("Figures"))}</code>; '
-            "there is more in the model card, in the folder weights.</p>"
+            f'<div class="charts">{"".join(map(_made, charts))}</div><p class="footnote">Printed '
+            f"by {commands}; there is more in the model cards, in the folder weights.</p>"
         )
         gr.HTML(f"<h2>Where it fails</h2><p>{escape(introduction)}</p>")
         cases = gr.HTML(min_height=120)
-        gr.Markdown(card.text("Known failures"))
+        gr.Markdown("\n\n".join(card.text("Known failures") for card in cards))
         gr.HTML("<h2>What it is for, and what not</h2>")
-        gr.Markdown(card.text("Use"))
+        gr.Markdown("\n\n".join(card.text("Use") for card in cards))
     fold.expand(on_expand, None, cases, show_progress="minimal", **private(MODEL_BUDGET))
 
 

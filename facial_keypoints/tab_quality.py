@@ -35,10 +35,9 @@ def build_keypoint_quality(ready: "Background[Ready]") -> None:
             found = hard_cases(find_faces, example.photo(), example.faces[0])
         return [Case(case.name, case.picture, _outcome(case)) for case in found]
 
-    card = read_card("facial_keypoints")
-    detector = read_card("face_detector")
-    charts = [lambda: by_part(card), lambda: by_yaw(card), lambda: by_size(detector)]
-    build_quality(card, charts, _CASES, look)
+    keypoints, detector = read_card("facial_keypoints"), read_card("face_detector")
+    charts = [lambda: by_part(keypoints), lambda: by_yaw(keypoints), lambda: by_size(detector)]
+    build_quality([keypoints, detector], charts, _CASES, look)
 
 
 def by_part(card: ModelCard) -> str:
@@ -108,5 +107,5 @@ def _with_count(cell: str) -> Bar | None:
 def _outcome(case: "HardCase") -> str:
     told = "Not found" if case.error is None else f"Found, points {case.error:.0f} % off"
     if case.false_faces:
-        told += f"; {case.false_faces} false"
+        told += "; 1 false face" if case.false_faces == 1 else f"; {case.false_faces} false faces"
     return f"{told}."

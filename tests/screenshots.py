@@ -62,6 +62,20 @@ def bad_file(page: Page) -> None:
     _expect_status(page, "cannot be used")
 
 
+def how_good(page: Page) -> None:
+    """The fold with figures and hard cases, of the tab in view."""
+    page.get_by_role("button", name="How good is it?").locator("visible=true").click()
+    expect(page.locator(".cases:visible figure").nth(5)).to_be_visible(timeout=LIMIT)
+
+
+def carried_over(page: Page) -> None:
+    """Two faces, captioned too: the alt text of both."""
+    page.get_by_role("button", name="Two portraits side by side").click()
+    _expect_status(page, "two_portraits.jpg")
+    page.get_by_role("button", name="Caption this photo").click()
+    expect(page.locator(".alt-text:visible")).to_be_visible(timeout=LIMIT)
+
+
 def captioned(page: Page) -> None:
     """The captioning tab with an example, and why its second word."""
     page.get_by_role("tab", name="Photo captions").click()
@@ -95,9 +109,12 @@ STATES: tuple[Callable[[Page], None], ...] = (
     dressed_up,
     no_face,
     bad_file,
+    how_good,
+    carried_over,
     captioned,
     continued,
     bad_file_to_caption,
+    how_good,
 )
 
 
@@ -138,11 +155,11 @@ def _take_all(browser: Browser, address: str, folder: Path) -> None:
     for width in WIDTHS:
         for scheme in ("light", "dark"):
             page = _open(browser, address, width, 900, scheme)
-            for state in STATES:
+            for number, state in enumerate(STATES):
                 state(page)
                 page.wait_for_timeout(700)  # transitions
                 picture = page.screenshot(full_page=True)
-                _save(picture, folder / f"{width}-{scheme}-{state.__name__}.png")
+                _save(picture, folder / f"{width}-{scheme}-{number:02}-{state.__name__}.png")
             page.close()
 
 

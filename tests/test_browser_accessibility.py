@@ -38,6 +38,7 @@ def seen(page: Page, name: str) -> Locator:
 
 def open_quality(page: Page) -> None:
     seen(page, "How good is it?").click()
+    expect(page.locator(".bars:visible").first).to_be_visible()
     expect(page.locator(".cases:visible figure").nth(5)).to_be_visible()
 
 

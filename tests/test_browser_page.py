@@ -94,14 +94,3 @@ def test_a_link_that_makes_no_sense(browser: Browser, app_address: str) -> None:
         told = page.locator(".toast-body")
         expect(told.first).to_contain_text("This link sets")
         expect(page.get_by_label("Our CNN")).to_be_checked()
-
-
-def test_how_good_it_is(page: Page) -> None:
-    for tab in ("Facial keypoints", "Photo captions"):
-        page.get_by_role("tab", name=tab).click()
-        page.get_by_role("button", name="How good is it?").locator("visible=true").click()
-        expect(page.locator(".bars:visible").first).to_be_visible()
-        expect(page.locator(".cases:visible figure").nth(5)).to_be_visible()
-        expect(
-            page.get_by_text("What it is for, and what not").locator("visible=true")
-        ).to_be_visible()

@@ -149,7 +149,7 @@ def test_the_fold_looks_once_and_tells_what_went_wrong() -> None:
         raise LookupError("no such table")
 
     with gr.Blocks() as page:
-        build_quality(parse_card(CARD), [lambda: "<b>chart</b>", missing], "Made hard.", look)
+        build_quality([parse_card(CARD)], [lambda: "<b>chart</b>", missing], "Made hard.", look)
     (expand,) = (f.fn for f in page.fns.values() if f.name == "on_expand")
     assert expand is not None
     assert "The photo is gone." in expand()
