@@ -36,6 +36,6 @@ def test_the_place_in_the_line_is_told_in_words(browser: Browser, app_address: s
             }"""
         )
         line = page.locator("#made-up")
-        expect(line).to_have_text("Busy: you are number 3 of 7 who wait.  1.2s")
+        expect(line).to_have_text("Busy: you are number 3 of 7 who wait. 1.2s")
         page.evaluate("document.getElementById('made-up').firstChild.data = 'queue: 2/6 |'")
         expect(line).to_contain_text("number 2 of 6")
