@@ -83,8 +83,7 @@ def use_waiting_line(page: gr.Blocks, max_size: int) -> WaitingLine:
 
 def _turned_away(request: fastapi.Request, sentence: str) -> Pushed:
     """Status 503 for programs. The page's script would show words of its own for that status, so
-    that a browser gets the one for which it shows ours."""
-    state: Literal["error", "queue_full"] = (
-        "error" if "sec-fetch-mode" in request.headers else "queue_full"
-    )
+    that it gets the one for which it shows ours."""
+    of_page = "sec-fetch-mode" in request.headers and request.url.path.endswith("/queue/join")
+    state: Literal["error", "queue_full"] = "error" if of_page else "queue_full"
     return False, sentence, state

@@ -243,11 +243,9 @@ def line() -> WaitingLine:
     return use_waiting_line(page, 7)
 
 
-def push(line: WaitingLine, **headers: str) -> tuple[str, str]:
+def push(line: WaitingLine, path: str, *headers: str) -> tuple[str, str]:
     """What is said, and the state that becomes a status."""
-    request: Any = SimpleNamespace(
-        headers={name.replace("_", "-"): v for name, v in headers.items()}
-    )
+    request: Any = SimpleNamespace(headers=headers, url=SimpleNamespace(path=path))
     body: Any = SimpleNamespace()
     pushed, said, state = asyncio.run(line.push(body, request, None))
     assert not pushed
@@ -261,12 +259,15 @@ def test_the_line_turns_away_with_a_sentence(
         return False, "Queue is full. Max size is 7 and size is 7.", "queue_full"
 
     monkeypatch.setattr(Queue, "push", full)
-    said, state = push(line)
+    said, state = push(line, "/gradio_api/queue/join")
     assert said == "The page is busy: 7 others wait already. Try again in a minute."
     assert state == "queue_full"
-    assert push(line, sec_fetch_mode="cors") == (said, "error")  # for which the page shows it
+    join, call = "/photos/gradio_api/queue/join", "/photos/gradio_api/call/caption"
+    assert push(line, join, "sec-fetch-mode") == (said, "error")  # for which the page shows it
+    assert push(line, call, "sec-fetch-mode") == (said, "queue_full")  # a program in Node
     line.stopping = True
-    assert push(line) == ("The server is being restarted; try again in a minute.", "queue_full")
+    restart = "The server is being restarted; try again in a minute."
+    assert push(line, join) == (restart, "queue_full")
 
 
 def test_those_who_wait_are_told_that_it_ends(line: WaitingLine) -> None:
