@@ -12,7 +12,7 @@ import torch
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_world, tiny_options
 from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
-from train.caption_objectives import Batch, SelfCritical
+from train.caption_objectives import SelfCritical
 from train.caption_stages import Stage
 from train.captioning import STAGES, main
 from train.training import load_checkpoint
@@ -154,21 +154,16 @@ def test_self_critical_loss_prefers_the_better_sample() -> None:
         def __init__(self) -> None:
             self.samples = 2
 
-        def _sample(self, model, grids):
+        def _sample(self, model, photos):
             return torch.tensor([[[4], [5]]])
 
         def _rewards(self, words, photos):
             return [[1.0, 0.0]]
 
-    class Model(torch.nn.Module):
-        def grid(self, photos):
-            return photos
-
-        def forward(self, photos, words, where):
-            return logits
+    from train.caption_objectives import Batch
 
     batch = Batch(torch.zeros(1), [0], torch.zeros(1, 1, 1, dtype=torch.long))
-    loss, figures = Fixed().loss(Model(), batch)
+    loss, figures = Fixed().loss(lambda photos, words, where: logits, batch)  # type: ignore[arg-type]
     loss.backward()
     assert logits.grad is not None and figures["reward"] == 0.5
     assert logits.grad[0, 4] < 0 < logits.grad[1, 5]

@@ -43,8 +43,7 @@ class CaptionModel(nn.Module):
         return self.decoder(self.decoder.read(self.grid(photos)), words, where)
 
     def grid(self, photos: Tensor) -> Tensor:
-        """`Batch.photos` to the encoder's grids; what is a grid already stays one."""
-        if self.encoder is None or photos.dtype != torch.uint8:
+        if self.encoder is None:
             return photos.float()
         return self.encoder(self.preprocessing.normalise(photos))
 
@@ -122,23 +121,22 @@ class SelfCritical:
         )  # fmt: skip
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        grids = unwrap(model).grid(batch.photos)
-        words = self._sample(model, grids.detach())
+        words = self._sample(model, batch.photos)
         rewards = torch.tensor(self._rewards(words, batch.numbers), device=words.device)
         others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         where = words != PAD
         start = torch.full_like(words[..., :1], START)
-        logits = model(grids, torch.cat([start, words[..., :-1]], -1), where)
+        logits = model(batch.photos, torch.cat([start, words[..., :-1]], -1), where)
         chosen = spoken(logits).gather(-1, words[where][:, None])[:, 0]
         advantage = (rewards - others)[..., None].expand(words.shape)[where]
         return -(advantage * chosen).mean(), {"reward": rewards.mean().item()}
 
     @torch.no_grad()
-    def _sample(self, model: nn.Module, grids: Tensor) -> Tensor:
+    def _sample(self, model: nn.Module, photos: Tensor) -> Tensor:
         inner = unwrap(model)
         inner.eval()
-        rules = Rules(self.vocabulary, self.options, grids.device)
-        read = inner.decoder.read(grids)
+        rules = Rules(self.vocabulary, self.options, photos.device)
+        read = inner.decoder.read(inner.grid(photos))
         words = drain(sample(inner.decoder, read, rules, self.samples))
         inner.train()
         # Autocast remembers weights it has cast, and these know of no gradient.

@@ -1,10 +1,9 @@
 """The training stages of the captioner: one loop that checkpoints, resumes and validates.
 
-xe         cross-entropy on cached features of the encoder as it came
-tune       cross-entropy, the encoder's upper layers learning along with the decoder
-whole      the same with every layer, the early ones at a small rate
-scst       self-critical sequence training on cached features of the tuned encoder
-scst_tune  the same, the encoder's upper layers learning along
+xe     cross-entropy on cached features of the encoder as it came
+tune   cross-entropy, the encoder's upper layers learning along with the decoder
+whole  the same with every layer, the early ones at a small rate
+scst   self-critical sequence training on cached features of the tuned encoder
 """
 
 import copy

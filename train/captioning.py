@@ -50,8 +50,7 @@ from train.training import (
     process_group,
 )
 
-STAGES = ("xe", "tune", "whole", "scst", "scst_tune")
-_LEARN_ENCODER = ("tune", "whole", "scst_tune")
+STAGES = ("xe", "tune", "whole", "scst")
 _UPPER, _EARLY = ("layer3", "layer4"), ("stem", "layer1", "layer2")
 
 
@@ -107,11 +106,6 @@ class CaptionConfig:
     # Label smoothing leaves a part of the probability to words that make no sense, and most
     # sampled captions would hold one; logits times this take it back before SCST starts.
     scst_sharpen: float = 1.2
-    scst_tune_epochs: int = 0
-    scst_tune_minutes: float = 0.0
-    scst_tune_batch: int = 16
-    scst_tune_rate: float = 1e-4  # of the decoder
-    scst_tune_encoder_rate: float = 3e-5  # of layer3 and layer4
     features: str = ""  # folder of the feature caches, to share between runs; RUN/features without
     bfloat16: bool = True  # several times faster on processors and GPUs that have it
     feature_batch: int = 32
@@ -145,15 +139,14 @@ class Training:
         if getattr(self.config, f"{name}_epochs") == 0:
             return
         decoder, encoder = self.latest(before=name)
-        learns_encoder = name in _LEARN_ENCODER
+        learns_encoder = name in ("tune", "whole")
         source: PhotoSource
         if learns_encoder:
             source = PhotoFiles(self.preprocessing)
         else:
             source = CachedGrids(self.features(encoder))
-        if name in ("scst", "scst_tune"):
-            decoder.dropout.probability = self.config.scst_dropout
         if name == "scst":
+            decoder.dropout.probability = self.config.scst_dropout
             decoder.sharpen(self.config.scst_sharpen)
         model = CaptionModel(decoder, encoder if learns_encoder else None, self.preprocessing)
         rows = CaptionRows(
@@ -168,7 +161,7 @@ class Training:
 
     def stage_config(self, name: str) -> StageConfig:
         config, rates = self.config, {}
-        if name in _LEARN_ENCODER:
+        if name in ("tune", "whole"):
             rates = dict.fromkeys(_UPPER, getattr(config, f"{name}_encoder_rate"))
         if name == "whole":
             rates |= dict.fromkeys(_EARLY, config.whole_encoder_rate / 4)
@@ -188,7 +181,7 @@ class Training:
         )
 
     def objective(self, name: str) -> Objective:
-        if name not in ("scst", "scst_tune"):
+        if name != "scst":
             return CrossEntropy(self.config.label_smoothing)
         references = []
         for photos in self.train_sets:  # each set's own document frequencies
