@@ -14,6 +14,8 @@ from .markup import PARTS
 #: Leaves a margin of 17 % of the landmark box on each side, for imprecise boxes.
 CROP_SCALE = 1.35
 
+_LONGEST_WARPED = 32_766  # pixels of a side; OpenCV warps nothing longer
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -120,8 +122,8 @@ def _rotation(degrees: np.ndarray) -> np.ndarray:
 
 def _warp(image: np.ndarray, matrix: np.ndarray, size: int, shrink: float) -> np.ndarray:
     """Warps by `matrix`; a crop over twice the size is first shrunk by area, against aliasing."""
-    factor = int(shrink)
-    if factor >= 2:
+    factor = max(1, int(shrink))
+    if factor >= 2 or max(image.shape[:2]) > _LONGEST_WARPED:
         corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
         reach = (corners - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
         height, width = image.shape[:2]

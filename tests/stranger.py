@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ API = "gradio_api"
 
 @dataclass(frozen=True)
 class Reply:
-    """What an event ended in: `success` and its output, or the sentence of an error."""
+    """What an event ended in: `success` and its output, or the sentence of an error.
+
+    steps: what it gave before its end.
+    """
 
     success: bool
     output: Any
+    steps: tuple[Any, ...] = ()
 
     @property
     def error(self) -> str:
@@ -63,14 +68,18 @@ class Stranger:
 
     def _wait(self, waiting: set[str]) -> dict[str, Reply]:
         ended: dict[str, Reply] = {}
+        steps: dict[str, list[Any]] = defaultdict(list)
         url = f"{API}/queue/data?session_hash={self.session}"
         with self.http.stream("GET", url) as stream:
             for line in stream.iter_lines():
                 if not line.startswith("data:"):
                     continue
                 message = json.loads(line.removeprefix("data:"))
-                if message["msg"] == "process_completed":
-                    ended[message["event_id"]] = Reply(message["success"], message["output"])
+                event, output = message.get("event_id"), message.get("output")
+                if message["msg"] == "process_generating":
+                    steps[event].append(output)
+                elif message["msg"] == "process_completed":
+                    ended[event] = Reply(message["success"], output, tuple(steps[event]))
                 if waiting <= ended.keys():
                     return ended
         raise RuntimeError(f"the page ended the stream; {len(waiting - ended.keys())} are missing")

@@ -73,3 +73,19 @@ def test_what_lies_outside_the_photo_is_black() -> None:
     for side in (30.0, 300.0):
         crops = Crops(np.array([[-500.0, -500.0]]), np.array([side]), np.zeros(1))
         assert not cut(image, crops, 32).any()
+
+
+@pytest.mark.parametrize("side", [30.0, 60.0])
+@pytest.mark.parametrize("tall", [False, True])
+def test_a_photo_longer_than_opencv_warps(side: float, tall: bool) -> None:
+    length, at = 40_000, np.array([39_900.0, 60.0])
+    end = np.random.default_rng(0).integers(0, 256, (120, 200, 3), dtype=np.uint8)
+    image = np.zeros((120, length, 3), np.uint8)
+    image[:, -200:] = end
+    near = at - [length - 200, 0]
+    if tall:
+        image, end = image.swapaxes(0, 1).copy(), end.swapaxes(0, 1).copy()
+        at, near = at[::-1], near[::-1]
+    far = cut(image, Crops(at[None], np.array([side]), np.array([20.0])), 64)
+    same = cut(end, Crops(near[None], np.array([side]), np.array([20.0])), 64)
+    assert np.abs(far.astype(int) - same).mean() < 2
