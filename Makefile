@@ -2,6 +2,7 @@
 # make test   every test (ARGS="tests/test_app.py" for some)
 # make lint   what CI checks besides: ruff and mypy
 # make format ruff's formatting
+# make audit  known holes in the packages installed; needs the network
 #
 # Each makes the virtual environment .venv and installs into it what it needs, once.
 
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -r
 
-.PHONY: run test lint format
+.PHONY: run test lint format audit
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -25,6 +26,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: .venv/installed-dev
+	@$(BIN)/python .ci/audit
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
