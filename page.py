@@ -69,8 +69,13 @@ def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
         (faces, from_faces, captions, "['captions']"),
         (captions, from_captions, faces, "['keypoints', 'photo']"),
     ):
-        tab.carry.click(carried, tab.answer, other.photo, **private(DRAWING_BUDGET)).success(
-            None, js=f"() => window.openTabs({shown})"
+        # The tab opens first: a photo put into one that was never seen is answered twice.
+        tab.carry.click(
+            carried,
+            tab.answer,
+            other.photo,
+            js=f"(...inputs) => {{ window.openTabs({shown}); return inputs; }}",
+            **private(DRAWING_BUDGET),
         )
         for answered in tab.answered:
             answered.then(
