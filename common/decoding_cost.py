@@ -5,7 +5,7 @@ included, as `python -m tests.bad_input --huge` measures them.
 """
 
 import re
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from PIL import Image, JpegImagePlugin
 
@@ -17,12 +17,13 @@ _USUAL = 7.0
 MAX_SCANS = 100  # of a JPEG; a progressive one has about ten, and each takes as long as the first
 _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")  # not those within a scan's data
 _SCAN, _END = 0xDA, 0xD9
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # headers with the picture's size
 
 
 def most_pixels(image: Image.Image, scans: int) -> int:
     """How many pixels such a photo may have for `MAX_DECODING`.
 
-    image: just opened, not decoded. scans: of a JPEG, by `count_scans`; 1 for all others.
+    image: just opened, not decoded. scans: of a JPEG, by `jpeg_structure`; 1 for all others.
     """
     cost = _BYTES_A_PIXEL.get(image.format or "", _USUAL)
     if scans > 1 and isinstance(image, JpegImagePlugin.JpegImageFile):
@@ -31,20 +32,37 @@ def most_pixels(image: Image.Image, scans: int) -> int:
     return int(MAX_DECODING / cost)
 
 
-def count_scans(file: BinaryIO) -> int:
-    """How many times a JPEG's data goes over the picture; counting ends above `MAX_SCANS`."""
+class JpegStructure(NamedTuple):
+    """What a JPEG's markers tell, as far as its first picture goes.
+
+    scans: how many times its data goes over the picture; counting ends above `MAX_SCANS`.
+    sizes: width and height in each of its frame headers; a good file has one.
+    """
+
+    scans: int
+    sizes: tuple[tuple[int, int], ...]
+
+
+def jpeg_structure(file: BinaryIO) -> JpegStructure:
+    """Reads the markers only; `file` stays where it is."""
     place = file.tell()
     file.seek(0)
     data = file.read()
     file.seek(place)
-    scans, at = 0, 2
+    scans, sizes, at = 0, [], 2
     while scans <= MAX_SCANS and (marker := _MARKER.search(data, at)):
         kind, at = marker[1][0], marker.end()
         if kind == _END:
             break
         scans += kind == _SCAN
-        at += int.from_bytes(data[at : at + 2], "big")  # what the marker is about
-    return scans
+        if kind in _FRAMES:
+            sizes.append((_number(data, at + 5), _number(data, at + 3)))
+        at += _number(data, at)  # the length of what the marker is about
+    return JpegStructure(scans, tuple(sizes))
+
+
+def _number(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 2], "big")
 
 
 def _samples_a_pixel(image: JpegImagePlugin.JpegImageFile) -> float:

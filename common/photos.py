@@ -15,7 +15,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from common.decoding_cost import MAX_SCANS, count_scans, most_pixels
+from common.decoding_cost import MAX_SCANS, jpeg_structure, most_pixels
 from common.pixels import STRIP_PIXELS, over_white, upright_rgb
 
 MAX_PIXELS = 64_000_000  # a 50-megapixel photo passes; fewer of some kinds, see decoding_cost.py
@@ -211,11 +211,16 @@ def _check_bytes(size: int) -> None:
 
 def _check_cost(image: Image.Image, file: BinaryIO) -> None:
     """Refuses what passes as to its size but would take too much memory or time."""
-    scans = count_scans(file) if isinstance(image, JpegImagePlugin.JpegImageFile) else 1
-    if scans > MAX_SCANS:
-        raise PhotoError(
-            f"The JPEG is made of more than {MAX_SCANS} scans, which no camera does; save it again."
-        )
+    scans = 1
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        scans, sizes = jpeg_structure(file)
+        if scans > MAX_SCANS:
+            raise PhotoError(
+                f"The JPEG is made of more than {MAX_SCANS} scans, which no camera does; save it "
+                "again."
+            )
+        if sizes != (image.size,):  # Pillow and the decoder it uses may go by different ones
+            raise PhotoError(_damaged("JPEG file"))
     most = most_pixels(image, scans)
     if image.width * image.height > most:
         raise PhotoError(

@@ -114,6 +114,9 @@ def _jpegs() -> Iterator[Case]:
     start = header.index(b"\xff\xc0")
     second = encode(RGB, "JPEG")[:-2] + header[start : start + 19] + b"\xff\xd9"
     yield _either("JPEG that claims a larger size later", "JPEG", second)
+    plain, segment = encode(RGB, "JPEG"), header[start : start + 19]
+    twice = plain[:2] + segment + plain[2:]
+    yield _bomb("JPEG that claims two sizes", "JPEG", twice, DAMAGED)
 
 
 def _boxes() -> Iterator[Case]:
