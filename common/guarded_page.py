@@ -12,6 +12,7 @@ _log = logging.getLogger(__name__)
 
 _LONGEST = 300  # characters of a sentence; Gradio's own may repeat all that was sent
 
+
 class RequestFailed(gr.Error):
     """An event failed by a fault that is not the visitor's, or by values that no page sends."""
 
