@@ -28,6 +28,15 @@ def selected(page: Page, name: str) -> Locator:
 
 
 def test_a_photo_goes_to_the_captions_and_back(page: Page, examples: Path) -> None:
+    page.evaluate(
+        """() => {
+          window.told = new Set();
+          new MutationObserver(() => {
+            const summary = document.querySelector("#captions-status .summary");
+            if (summary) window.told.add(summary.textContent);
+          }).observe(document.body, {childList: true, subtree: true});
+        }"""
+    )
     page.locator("#keypoints-photo input[type=file]").set_input_files(
         examples / "two_portraits.jpg"
     )
@@ -46,6 +55,8 @@ def test_a_photo_goes_to_the_captions_and_back(page: Page, examples: Path) -> No
     page.get_by_role("button", name="A cat").last.click()
     expect(status(page, "captions")).to_contain_text("cat.jpg")
     expect(page.locator(".alt-text:visible")).to_have_count(0)
+    answers = page.evaluate("[...window.told].filter((text) => text.includes('two_portraits'))")
+    assert len(answers) == 1  # with its milliseconds: the model ran once
     page.get_by_role("button", name="Find faces in this photo").click()
     expect(selected(page, "Facial keypoints")).to_have_count(1)
     expect(selected(page, "Photo")).to_be_focused()
