@@ -1,8 +1,8 @@
 """The detector CNN: a photo in; at every cell of three grids a face's score, box and five points.
 
 One stage and no anchors: each cell predicts the face whose middle it is in, as in FCOS (Tian et
-al., ICCV 2019). The score is trained to be the overlap of the cell's box with the face's, so that
-non-maximum suppression keeps the best box (Li et al., "Generalized Focal Loss", NeurIPS 2020).
+al., ICCV 2019). The score is trained to be highest where the cell's box is best, so that
+non-maximum suppression keeps that one (after Zhang et al., "VarifocalNet", CVPR 2021).
 """
 
 from dataclasses import dataclass

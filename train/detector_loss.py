@@ -8,7 +8,7 @@ from torchvision.ops import complete_box_iou_loss
 from facial_keypoints.detector_network import STRIDES, Cells, cell_grid
 
 #: Sides (root of the area, pixels) of the faces that each grid answers for. The ranges overlap:
-#: the score, trained to be the box's overlap, tells which grid does better.
+#: the score, highest for a face's best box, tells which grid does better.
 SIDES = ((0.0, 40.0), (28.0, 100.0), (72.0, float("inf")))
 #: Strides from the face's middle within which a cell answers for it, in x and in y.
 RADIUS = 1.25
