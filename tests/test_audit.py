@@ -41,9 +41,19 @@ def test_a_hole_that_can_be_closed_fails(tmp_path: Path) -> None:
     assert code == 1 and "pillow 12.0.0: PYSEC-2026-1, fixed in 12.1.0" in text
 
 
+def test_a_hole_whose_fix_is_not_allowed_is_told(tmp_path: Path) -> None:
+    code, text = audit(tmp_path, [package(fix_versions=["13.0.0"])])
+    assert code == 0 and "which gradio 6 does not allow" in text
+
+
 def test_a_hole_that_cannot_be_closed_is_told(tmp_path: Path) -> None:
     code, text = audit(tmp_path, [package(fix_versions=[])])
     assert code == 0 and "not fixed in any release yet" in text
+
+
+def test_a_database_that_knows_no_package_is_told(tmp_path: Path) -> None:
+    code, text = audit(tmp_path, [{"name": "torch", "skip_reason": "not found"}])
+    assert code == 0 and "NOT CHECKED" in text
 
 
 def test_a_database_out_of_reach_is_told(tmp_path: Path) -> None:
