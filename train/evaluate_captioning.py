@@ -203,7 +203,7 @@ def write_best_and_worst(
     cells = [
         Cell(
             photo_square(photos[i], captioner.preprocessing),
-            (f"{captions[i]} ({100 * values[i]:.0f})", f"– {photos[i].captions[0]}"),
+            (f"{captions[i]} ({100 * values[i]:.0f})", f"- {photos[i].captions[0]}"),
         )
         for i in chosen
     ]
