@@ -37,6 +37,6 @@ def watched_page(browser: Browser, address: str, **context: Any) -> Iterator[Pag
     page.goto(address)
     yield page
     opened.close()
-    assert errors == []
+    assert errors == [], errors
     origin = address.partition("?")[0]
     assert [url for url in asked if not url.startswith((origin, "data:", "blob:"))] == []

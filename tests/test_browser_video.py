@@ -59,8 +59,8 @@ def test_a_clip_comes_back_drawn(page: Page, tmp_path: Path) -> None:
     start(page).click()
     expect(status(page)).to_contain_text("1 face followed through 30 pictures")
     player = page.locator("#video-result video")
-    page.wait_for_function("document.querySelector('#video-result video').videoWidth === 640")
     expect(player).to_be_visible()
+    page.wait_for_function("document.querySelector('#video-result video')?.videoWidth === 640")
     with av.open(str(downloaded(page, "Video"))) as video:
         assert video.streams.video[0].codec.name == "h264"
         assert video.streams.audio[0].codec.name == "aac"

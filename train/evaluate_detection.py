@@ -113,19 +113,27 @@ def print_false_boxes(
     found: dict[str, list[list[Detection]]],
     pipeline: FacialKeypoints,
 ) -> None:
-    """Boxes on photos in which the teacher saw no face, before and after the keypoint CNN."""
+    """What the keypoint CNN's face score throws out: false boxes, and faces with them."""
     empty = [number for number, scene in enumerate(scenes) if not len(scene)]
     print(f"\n### False boxes a photo, {len(empty)} photos in which the teacher saw no face\n")
-    print("| detector | alone | after the keypoint CNN's face score |\n|---|---|---|")
+    print("| detector | alone | after the keypoint CNN's face score | recall ≥ 24 alone | after |")
+    print("|---|---|---|---|---|")
     for name, boxes in found.items():
         least = MIN_SCORE if name == "cnn" else -np.inf
-        alone = after = 0
-        for number in empty:
-            kept = np.array([d.box for d in boxes[number] if d.score >= least]).reshape(-1, 4)
-            alone += len(kept)
-            faces = pipeline.predict(photos[number], kept)
-            after += sum(face.score >= pipeline.min_score for face in faces)
-        print(f"| {name} | {alone / max(1, len(empty)):.4f} | {after / max(1, len(empty)):.4f} |")
+        alone = [[box for box in seen if box.score >= least] for seen in boxes]
+        after = [
+            [
+                box
+                for box, face in zip(seen, pipeline.predict_detections(photo, seen), strict=True)
+                if face.score >= pipeline.min_score
+            ]
+            for photo, seen in zip(photos, alone, strict=True)
+        ]
+        columns = [name]
+        columns += [f"{np.mean([len(kept[n]) for n in empty]):.4f}" for kept in (alone, after)]
+        for kept in (alone, after):
+            columns.append(f"{together(_matched(scenes, kept, (24.0, math.inf))).recall():.1%}")
+        print(f"| {' | '.join(columns)} |")
 
 
 def print_times(detectors: Sequence[Detector], repeats: int) -> None:
