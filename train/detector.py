@@ -26,8 +26,13 @@ from facial_keypoints.predictor import fold_batch_norm
 from train.detector_batches import RandomCanvases
 from train.detector_dataset import PhotoStore, read_data
 from train.detector_sheet import write_canvases, write_worst
-from train.detector_training import TrainConfig, best_checkpoint, train
-from train.training import add_config_arguments, config_from_arguments, process_group
+from train.detector_training import TrainConfig, train
+from train.training import (
+    add_config_arguments,
+    best_checkpoint,
+    config_from_arguments,
+    process_group,
+)
 
 
 def best_network(run: Path) -> DetectorNet:

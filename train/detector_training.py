@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -29,9 +28,11 @@ from train.training import (
     Process,
     Progress,
     TensorBoard,
+    best_checkpoint,
     cosine_schedule,
     load_checkpoint,
     save_checkpoint,
+    single_threaded,
 )
 
 Made = TypeVar("Made")
@@ -114,7 +115,7 @@ def train(
             canvases,
             batch_sampler=_batch_keys(config, epoch, process),
             num_workers=config.workers,
-            worker_init_fn=_single_threaded,
+            worker_init_fn=single_threaded,
             collate_fn=collate,
         )
         model.train()
@@ -218,20 +219,3 @@ def _training_precision(model: nn.Module, process: Process, config: TrainConfig)
             model(photo)
 
     return fastest_precision(process.device, run)
-
-
-def _single_threaded(worker: int) -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
-def best_checkpoint(run: Path) -> dict[str, Any]:
-    """The checkpoint of the run that validation chose.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    state = load_checkpoint(run / "best.pt", torch.device("cpu"))
-    if state is None:
-        raise FileNotFoundError(f"{run} holds no best.pt: train first")
-    return state

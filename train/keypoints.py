@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -47,11 +46,13 @@ from train.training import (
     Progress,
     TensorBoard,
     add_config_arguments,
+    best_checkpoint,
     config_from_arguments,
     cosine_schedule,
     load_checkpoint,
     process_group,
     save_checkpoint,
+    single_threaded,
 )
 
 
@@ -206,7 +207,7 @@ def train(
             views,
             batch_sampler=batch_keys(config, epoch, process),
             num_workers=config.workers,
-            worker_init_fn=_single_threaded,
+            worker_init_fn=single_threaded,
         )
         model.train()
         sums: dict[str, float] = {}
@@ -265,23 +266,6 @@ def train(
 def validate(network: KeypointNet, faces: LoadedFaces) -> dict[str, float]:
     """NME in % of one pass from landmark boxes, by source and over all: see `summary`."""
     return summary(faces, predict_from_boxes(network, faces, passes=1, mirror=False))
-
-
-def _single_threaded(worker: int) -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
-def best_checkpoint(run: Path) -> dict[str, Any]:
-    """The checkpoint of the run that validation chose.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    state = load_checkpoint(run / "best.pt", torch.device("cpu"))
-    if state is None:
-        raise FileNotFoundError(f"{run} holds no best.pt: train first")
-    return state
 
 
 def export(run: Path, weights: Path, network_config: KeypointNetConfig) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -114,6 +115,24 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any] | None:
     if not path.exists():
         return None
     return torch.load(path, map_location=device, weights_only=True)
+
+
+def best_checkpoint(run: Path) -> dict[str, Any]:
+    """The checkpoint of the run that validation chose.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    state = load_checkpoint(run / "best.pt", torch.device("cpu"))
+    if state is None:
+        raise FileNotFoundError(f"{run} holds no best.pt: train first")
+    return state
+
+
+def single_threaded(worker: int) -> None:
+    """A data loader worker's start: it keeps to one core, beside the others and the training."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
 
 
 class Progress:
