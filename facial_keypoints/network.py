@@ -83,7 +83,7 @@ class KeypointNet(nn.Module):
                 nn.Sequential(first, *(ResidualBlock(width, width) for _ in range(depth - 1)))
             )
         self.stages = nn.ModuleList(stages)
-        self.face = nn.Linear(widths[-1], 1)
+        self.face = FaceHead(sum(widths))
         if config.head == "regression":
             self.points: nn.Module = RegressionHead(config)
         elif config.head == "heatmap":
@@ -99,14 +99,37 @@ class KeypointNet(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Prediction:
+        features = self.features(x)
+        points, log_scale = self.points(features)
+        return Prediction(points, log_scale, self.face(mean_features(features)))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """What each stage makes of `preprocess`'s result: (N, widths[i], h, w), shallow first."""
         features = []
         x = self.stem(x.to(next(self.stem.parameters()).dtype))
         for stage in self.stages:
             x = stage(x)
             features.append(x)
-        face_logit = self.face(x.mean(dim=(2, 3)).float()).squeeze(1)
-        points, log_scale = self.points(features)
-        return Prediction(points, log_scale, face_logit)
+        return features
+
+
+def mean_features(features: list[Tensor]) -> Tensor:
+    """(N, sum of the widths) float32: the mean over the crop of every stage's features."""
+    return torch.cat([stage.mean(dim=(2, 3)).float() for stage in features], dim=1)
+
+
+class FaceHead(nn.Module):
+    """Whether the crop holds a face: (N, C) of `mean_features` to a logit (N,). Shallow features
+    tell fur from skin, which the deep ones, made for placing points, do not.
+    """
+
+    def __init__(self, channels: int, units: int = 64):
+        super().__init__()
+        self.hidden = nn.Linear(channels, units)
+        self.logit = nn.Linear(units, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logit(F.relu(self.hidden(x))).squeeze(1)
 
 
 class HeatmapHead(nn.Module):

@@ -97,7 +97,7 @@ def tiny_options(world: World, run: str) -> list[str]:
     options = {
         "train": world.annotations, "validation": world.annotations,
         "encoder-weights": world.resnet, "checkpoints": world.folder / run,
-        "features": world.folder / "features", "image-size": 64, "min-count": 1,
+        "features": world.folder / "features", "image-size": 64, "crop-size": 64, "min-count": 1,
         "embed-size": 64, "heads": 4, "captions-per-photo": 2, "dropout": 0.0,
         "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 40, "xe-rate": 0.01,
         "xe-batch": 4, "tune-epochs": 1, "tune-batch": 4, "tune-rate": 1e-3,

@@ -12,7 +12,8 @@ import torch
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_world, tiny_options
 from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
-from train.caption_objectives import SelfCritical
+from train.caption_features import Features
+from train.caption_objectives import CachedGrids, SelfCritical
 from train.caption_stages import Stage
 from train.captioning import STAGES, main
 from train.training import load_checkpoint
@@ -108,6 +109,22 @@ def test_two_processes_train_together(world: World, monkeypatch: pytest.MonkeyPa
 def test_decoder_without_attention_trains(world: World) -> None:
     main(["xe", *tiny_options(world, "plain"), "--no-attention", "--xe-epochs", "10"])
     assert scores(world, "plain", "xe")["cider"] > 100
+
+
+def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:
+    import random
+
+    options = [*tiny_options(world, "views"), "--features", str(world.folder / "cache")]
+    main(["features", *options, "--feature-views", "3"])
+    (folder,) = (world.folder / "cache").iterdir()
+    photos = load_set(world.annotations)
+    features = Features(folder, 3)
+    assert len(features.grids) == 4 * len(photos)  # three to learn from, one for validation
+    plain = CachedGrids(features).load(photos, None)
+    assert torch.equal(plain, CachedGrids(Features(folder, 1)).load(photos, random.Random(0)))
+    drawn = torch.stack([CachedGrids(features).load(photos, random.Random(i)) for i in range(9)])
+    kinds = {tuple(view.flatten().tolist()) for view in drawn[:, 1]}
+    assert len(kinds) == 3 and tuple(plain[1].flatten().tolist()) in kinds
 
 
 def test_rows_are_captions_between_start_and_end(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,21 +11,28 @@ import torch
 import torch.distributed as dist
 
 from captioning.encoder import Encoder, Preprocessing
-from train.caption_data import CaptionedPhoto, photo_square, prefetch
+from train.caption_data import CaptionedPhoto, augmented_square, photo_square, prefetch
 from train.training import Process, Progress
 
 
 class Features:
-    """A memory-mapped file of grids: rows of (rows * columns, 2048) float16."""
+    """A memory-mapped file of grids: rows of (rows * columns, 2048) float16.
 
-    def __init__(self, folder: Path) -> None:
+    Of the photos to learn from it holds `views`: the photo as it is, and so many less one
+    random crops of it, half of them mirrored.
+    """
+
+    def __init__(self, folder: Path, views: int) -> None:
         self.grids = np.load(folder / "grids.npy", mmap_mode="r")
         files = json.loads((folder / "index.json").read_text(encoding="utf-8"))["files"]
         self.row_of = {file: row for row, file in enumerate(files)}
+        self.views = views
 
-    def rows(self, photos: Sequence[CaptionedPhoto]) -> np.ndarray:
-        """The row of each photo, (B,) int64."""
-        return np.array([self.row_of[str(photo.path)] for photo in photos], np.int64)
+    def rows(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> np.ndarray:
+        """The row of each photo, (B,) int64: of any of its views, or as it is without `rng`."""
+        views = [rng.randrange(self.views) if rng else 0 for _ in photos]
+        names = [_name(photo, view) for photo, view in zip(photos, views, strict=True)]
+        return np.array([self.row_of[name] for name in names], np.int64)
 
     def read(self, rows: np.ndarray) -> torch.Tensor:
         """(B, P, 2048) float16, copied from the file."""
@@ -34,7 +42,9 @@ class Features:
 def make_features(
     encoder: Encoder,
     preprocessing: Preprocessing,
-    photos: Sequence[CaptionedPhoto],
+    learnt: Sequence[CaptionedPhoto],
+    views: int,
+    checked: Sequence[CaptionedPhoto],
     folder: Path,
     process: Process,
     batch: int,
@@ -43,10 +53,13 @@ def make_features(
 ) -> Features:
     """Writes the photos' grids to `folder`, or goes on where an interrupted run stopped.
 
-    Each process does its share of the photos; 8 × 8 grids and larger cost disk accordingly
-    (7 × 7: 200 KB a photo). A cache of another encoder or of other photos is made anew.
+    learnt: photos to learn from, of which there are `views`. checked: photos of one view.
+    Each process does its share of them; 8 × 8 grids cost 260 KB of disk a view, 7 × 7 200 KB.
+    A cache of another encoder or of other photos is made anew.
     """
-    files = [str(photo.path) for photo in photos]
+    photos = [(photo, view) for view in range(views) for photo in learnt]
+    photos += [(photo, 0) for photo in checked]
+    files = [_name(photo, view) for photo, view in photos]
     index = {"files": files, "encoder": fingerprint(encoder), "size": preprocessing.size}
     places = (preprocessing.size // 32) ** 2
     if process.is_main:
@@ -61,7 +74,7 @@ def make_features(
     encoder = encoder.to(process.device).to(memory_format=torch.channels_last).eval()
 
     def squares(rows: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
-        images = [photo_square(photos[row], preprocessing) for row in rows]
+        images = [_view(*photos[row], preprocessing) for row in rows]
         return rows, torch.from_numpy(np.stack(images))
 
     for rows, images in prefetch(batches, squares, workers, 2 * workers):
@@ -72,7 +85,17 @@ def make_features(
             done_file.write_text(str(done))
         progress.update(len(rows), "features")
     wait_for_all(process)
-    return Features(folder)
+    return Features(folder, views)
+
+
+def _name(photo: CaptionedPhoto, view: int) -> str:
+    return f"{photo.path}#{view}" if view else str(photo.path)
+
+
+def _view(photo: CaptionedPhoto, view: int, preprocessing: Preprocessing) -> np.ndarray:
+    if view == 0:
+        return photo_square(photo, preprocessing)
+    return augmented_square(photo, preprocessing, random.Random(_name(photo, view)))
 
 
 def wait_for_all(process: Process) -> None:

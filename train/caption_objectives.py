@@ -59,20 +59,24 @@ class CachedGrids:
     features: Features
 
     def load(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> Tensor:
-        return self.features.read(self.features.rows(photos))
+        return self.features.read(self.features.rows(photos, rng))
 
 
 @dataclass(frozen=True)
 class PhotoFiles:
-    """Squares from the files; random crops and flips where `rng` is given."""
+    """Squares from the files; random crops and flips where `rng` is given.
+
+    preprocessing: of the whole photo; cropped: of the crops.
+    """
 
     preprocessing: Preprocessing
+    cropped: Preprocessing
 
     def load(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> Tensor:
         squares = [
             photo_square(photo, self.preprocessing)
             if rng is None
-            else augmented_square(photo, self.preprocessing, rng)
+            else augmented_square(photo, self.cropped, rng)
             for photo in photos
         ]
         return torch.stack([torch.from_numpy(square) for square in squares])

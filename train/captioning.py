@@ -72,7 +72,10 @@ class CaptionConfig:
     start_from: str = ""  # another run, whose last stage's decoder and encoder this one starts with
     encoder_weights: str = ""  # a safetensors file of a ResNet-50; torchvision's without
     encoder_strides: str = "v1.5"  # v1 for weights of the original layout
-    image_size: int = 224
+    image_size: int = 256
+    # Of the crops that the encoder learns from: they show things larger than the whole photo
+    # does, so that the photo is read larger in the end (Touvron et al. 2019).
+    crop_size: int = 224
     min_count: int = 5  # of a word in the training captions, to be in the vocabulary
     max_words: int = 16  # longer captions are cut in training
     captions_per_photo: int = 5  # learnt at once, for one reading of the photo
@@ -106,6 +109,7 @@ class CaptionConfig:
     # Label smoothing leaves a part of the probability to words that make no sense, and most
     # sampled captions would hold one; logits times this take it back before SCST starts.
     scst_sharpen: float = 1.2
+    feature_views: int = 1  # of a training photo in the cache: as it is, and random crops
     features: str = ""  # folder of the feature caches, to share between runs; RUN/features without
     bfloat16: bool = True  # several times faster on processors and GPUs that have it
     feature_batch: int = 32
@@ -142,7 +146,7 @@ class Training:
         learns_encoder = name in ("tune", "whole")
         source: PhotoSource
         if learns_encoder:
-            source = PhotoFiles(self.preprocessing)
+            source = PhotoFiles(self.preprocessing, Preprocessing(size=self.config.crop_size))
         else:
             source = CachedGrids(self.features(encoder))
         if name == "scst":
@@ -197,9 +201,10 @@ class Training:
     def features(self, encoder: Encoder) -> Features:
         """The cache of the grids by this encoder of the photos that training reads."""
         root = Path(self.config.features) if self.config.features else self.run / "features"
-        photos = self.photos + [photo for some in self.validation.values() for photo in some]
+        checked = [photo for some in self.validation.values() for photo in some]
         return make_features(
-            encoder, self.preprocessing, photos, root / fingerprint(encoder), self.process,
+            encoder, self.preprocessing, self.photos, self.config.feature_views, checked,
+            root / fingerprint(encoder), self.process,
             self.config.feature_batch, self.config.workers, self.config.bfloat16,
         )  # fmt: skip
 
