@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from captioning.vocabulary import END, PAD, START
+from common.weights import load_model
 from tests.caption_world import World, make_world, tiny_options
 from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
 from train.caption_features import Features
@@ -109,6 +110,18 @@ def test_two_processes_train_together(world: World, monkeypatch: pytest.MonkeyPa
 def test_decoder_without_attention_trains(world: World) -> None:
     main(["xe", *tiny_options(world, "plain"), "--no-attention", "--xe-epochs", "10"])
     assert scores(world, "plain", "xe")["cider"] > 100
+
+
+def test_a_new_decoder_on_a_trained_encoder(world: World) -> None:
+    options = [*tiny_options(world, "new"), "--start-from", str(world.folder / "run")]
+    options += ["--no-attention", "--fresh-decoder", "--xe-epochs", "1"]
+    main(["xe", *options])
+    main(["export", *options, "--weights", str(world.folder / "new")])
+    whole = load_checkpoint(world.folder / "run" / "whole" / "best.pt", CPU)
+    assert whole is not None
+    exported = load_model(world.folder / "new" / "captioning_encoder").state_dict
+    for name, value in whole["encoder"].items():
+        torch.testing.assert_close(exported[name], value.half().float(), msg=name)
 
 
 def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:

@@ -74,7 +74,7 @@ def make_features(
     encoder = encoder.to(process.device).to(memory_format=torch.channels_last).eval()
 
     def squares(rows: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
-        images = [_view(*photos[row], preprocessing) for row in rows]
+        images = [_view(photos[row], preprocessing) for row in rows]
         return rows, torch.from_numpy(np.stack(images))
 
     for rows, images in prefetch(batches, squares, workers, 2 * workers):
@@ -92,7 +92,8 @@ def _name(photo: CaptionedPhoto, view: int) -> str:
     return f"{photo.path}#{view}" if view else str(photo.path)
 
 
-def _view(photo: CaptionedPhoto, view: int, preprocessing: Preprocessing) -> np.ndarray:
+def _view(wanted: tuple[CaptionedPhoto, int], preprocessing: Preprocessing) -> np.ndarray:
+    photo, view = wanted
     if view == 0:
         return photo_square(photo, preprocessing)
     return augmented_square(photo, preprocessing, random.Random(_name(photo, view)))

@@ -70,6 +70,7 @@ class CaptionConfig:
     )
     validation_photos: int = 300  # of each set, after each epoch; 0 for all
     start_from: str = ""  # another run, whose last stage's decoder and encoder this one starts with
+    fresh_decoder: bool = False  # of start_from take the encoder only
     encoder_weights: str = ""  # a safetensors file of a ResNet-50; torchvision's without
     encoder_strides: str = "v1.5"  # v1 for weights of the original layout
     image_size: int = 256
@@ -213,14 +214,15 @@ class Training:
         torch.manual_seed(self.config.seed)
         decoder = Decoder(self.decoder_config())
         encoder: Encoder | None = None
-        folders = [self.run / name for name in STAGES[: STAGES.index(before) if before else None]]
-        if self.config.start_from:
-            folders = [Path(self.config.start_from) / name for name in STAGES] + folders
-        for folder in folders:
+        own = [self.run / name for name in STAGES[: STAGES.index(before) if before else None]]
+        start = Path(self.config.start_from)
+        others = [start / name for name in STAGES] if self.config.start_from else []
+        for folder in others + own:
             best = load_checkpoint(folder / "best.pt", torch.device("cpu"))
             if best is None:
                 continue
-            decoder.load_state_dict(best["decoder"])
+            if folder in own or not self.config.fresh_decoder:
+                decoder.load_state_dict(best["decoder"])
             if "encoder" in best:
                 encoder = Encoder(self.config.encoder_strides)
                 encoder.load_state_dict(best["encoder"])

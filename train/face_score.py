@@ -145,8 +145,8 @@ def fit(examples: Examples, config: FaceScoreConfig) -> FaceHead:
         optimizer.step()
         schedule.step()
     with torch.no_grad():  # the standardisation becomes part of the first layer
-        head.hidden.weight /= spread
-        head.hidden.bias -= head.hidden.weight @ mean
+        head.hidden.weight.div_(spread)
+        head.hidden.bias.sub_(head.hidden.weight @ mean)
     return head.eval()
 
 
