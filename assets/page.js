@@ -175,6 +175,27 @@
     }
   });
 
+  // Screen readers read out what changes in a region that was there before, and not always one that
+  // comes with its text. So this one stays, and repeats what arrives anywhere as `data-said`.
+  const region = document.createElement("div");
+  region.className = "unseen";
+  region.setAttribute("role", "status");
+  region.id = "said";
+  const repeat = (part) => {
+    const text = part.textContent.trim().replace(/\s+/g, " ");
+    if (!part.checkVisibility() || !text) return;
+    region.textContent = "";
+    setTimeout(() => { region.textContent = text; }, 100); // so that the same is said again too
+  };
+  new MutationObserver((changes) => {
+    if (!region.isConnected && document.body) document.body.append(region);
+    for (const node of changes.flatMap((change) => [...change.addedNodes])) {
+      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      if (node.matches("[data-said]")) repeat(node);
+      else node.querySelectorAll("[data-said]").forEach(repeat);
+    }
+  }).observe(document, {childList: true, subtree: true});
+
   // Left and right step through a caption's words.
   document.addEventListener("keydown", (event) => {
     const step = {ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling"}[event.key];

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -46,6 +47,34 @@ class Progress:
     captions: tuple[Caption, ...]
 
 
+class Parts(NamedTuple):
+    """What a captioner is made of, as it was trained, in float32."""
+
+    encoder: Encoder
+    decoder: Decoder
+    vocabulary: Vocabulary
+    preprocessing: Preprocessing
+
+
+def load_parts(folder: str | Path) -> Parts:
+    """Reads `captioning_encoder` and `captioning_decoder`, each .safetensors and .json.
+
+    Raises common.weights.WeightsError where a file is missing or damaged.
+    """
+    encoder_state, encoder_facts = load_model(Path(folder) / ENCODER_NAME)
+    decoder_state, decoder_facts = load_model(Path(folder) / DECODER_NAME)
+    encoder = Encoder(encoder_facts["architecture"]["strides"])
+    encoder.load_state_dict(encoder_state)
+    decoder = Decoder(DecoderConfig(**decoder_facts["architecture"]))
+    decoder.load_state_dict(decoder_state)
+    return Parts(
+        encoder,
+        decoder,
+        Vocabulary(decoder_facts["vocabulary"]),
+        Preprocessing.from_dict(encoder_facts["preprocessing"]),
+    )
+
+
 class Captioner:
     """Captions photos. Make one with `Captioner.load`; calls may come from several threads."""
 
@@ -74,16 +103,8 @@ class Captioner:
         device: "cpu" or a CUDA device.
         Raises common.weights.WeightsError where a file is missing or damaged.
         """
-        folder = WEIGHTS if weights is None else Path(weights)
-        encoder_state, encoder_facts = load_model(folder / ENCODER_NAME)
-        decoder_state, decoder_facts = load_model(folder / DECODER_NAME)
-        encoder = Encoder(encoder_facts["architecture"]["strides"])
-        encoder.load_state_dict(encoder_state)
-        decoder = Decoder(DecoderConfig(**decoder_facts["architecture"]))
-        decoder.load_state_dict(decoder_state)
-        vocabulary = Vocabulary(decoder_facts["vocabulary"])
-        preprocessing = Preprocessing.from_dict(encoder_facts["preprocessing"])
-        return cls(encoder, decoder, vocabulary, preprocessing, device)
+        parts = load_parts(WEIGHTS if weights is None else weights)
+        return cls(*parts, device=device)
 
     def __call__(
         self,

@@ -44,7 +44,7 @@ def summary(answer: Answer) -> str:
     count = len(answer.captions)
     look, search = answer.photo.seconds * 1000, answer.seconds * 1000
     return (
-        '<div class="summary" role="status">'
+        '<div class="summary" data-said>'
         f"<strong>{'1 caption' if count == 1 else f'{count} captions'}</strong> "
         f"<span>for <b>{escape(answer.photo.name)}</b>: {look:.0f} ms to look at it, "
         f"{search:.0f} ms to find the words</span>"

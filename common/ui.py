@@ -167,6 +167,6 @@ def private(budget: dict[str, Any] | None = None) -> dict[str, Any]:
 
 def notice(kind: Literal["info", "error"], title: str, text: str = "") -> str:
     """HTML of a message in the page, read out by screen readers. Plain text in, escaped here."""
-    role = "alert" if kind == "error" else "status"
+    read_out = 'role="alert"' if kind == "error" else "data-said"  # see assets/page.js
     rest = f"<p>{escape(text)}</p>" if text else ""
-    return f'<div class="notice {kind}" role="{role}"><strong>{escape(title)}</strong>{rest}</div>'
+    return f'<div class="notice {kind}" {read_out}><strong>{escape(title)}</strong>{rest}</div>'

@@ -20,7 +20,7 @@ def summary(answer: PhotoAnswer) -> str:
     count = len(answer.faces)
     faces = "1 face" if count == 1 else f"{count} faces"
     return (
-        '<div class="summary" role="status">'
+        '<div class="summary" data-said>'
         f"<strong>{faces}</strong> <span>found in {answer.seconds * 1000:.0f} ms in "
         f"<b>{escape(answer.name)}</b>, {answer.width} × {answer.height} pixels</span></div>"
     )

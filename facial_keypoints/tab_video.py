@@ -190,7 +190,7 @@ def _finished(work: "ClipWork", again: Any) -> list[Any]:
     faces = {0: "No face was found", 1: "1 face"}.get(work.faces, f"{work.faces} faces")
     frames = work.progress.frames if work.progress else 0
     message = (
-        f'<div class="summary" role="status"><strong>{faces}</strong> '
+        f'<div class="summary" data-said><strong>{faces}</strong> '
         f"<span>followed through {frames} pictures</span></div>"
     )
     video, points = str(work.video), str(work.points)

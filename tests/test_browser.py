@@ -66,6 +66,17 @@ def test_upload_toggle_and_dress_up(page: Page, examples: Path) -> None:
     assert status(page).inner_text() == found  # with its time: the model did not run again
 
 
+def test_what_arrives_is_said_in_a_region_that_stays(page: Page, examples: Path) -> None:
+    region = page.locator("#said[role=status]")
+    expect(region).to_have_count(1)
+    stays = region.element_handle()
+    for name in ("cat.jpg", "astronaut.jpg"):
+        upload(page, examples / name)
+        expect(status(page)).to_contain_text("No face" if name == "cat.jpg" else name)
+        expect(region).to_contain_text("No face" if name == "cat.jpg" else name)
+    assert stays.evaluate("region => region.isConnected")
+
+
 def test_no_face(page: Page, tmp_path: Path) -> None:
     Image.new("RGB", (320, 240), (120, 140, 160)).save(tmp_path / "wall.png")
     upload(page, tmp_path / "wall.png")

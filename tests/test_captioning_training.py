@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from captioning.captioner import load_parts
 from captioning.vocabulary import END, PAD, START
-from common.weights import load_model
 from tests.caption_world import World, make_world, tiny_options
 from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
 from train.caption_features import Features
 from train.caption_objectives import CachedGrids, SelfCritical
 from train.caption_stages import Stage
-from train.captioning import STAGES, main
+from train.captioning import STAGES, main, parse
 from train.training import load_checkpoint
 
 CPU = torch.device("cpu")
@@ -112,6 +112,13 @@ def test_decoder_without_attention_trains(world: World) -> None:
     assert scores(world, "plain", "xe")["cider"] > 100
 
 
+def test_options_keep_their_kind_under_a_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text('{"xe_minutes": 8, "train": ["one.json"]}')
+    config, _ = parse(["xe", "--config", str(recipe), "--xe-minutes", "4.5"])
+    assert (config.xe_minutes, config.train) == (4.5, ("one.json",))
+
+
 def test_a_new_decoder_on_a_trained_encoder(world: World) -> None:
     options = [*tiny_options(world, "new"), "--start-from", str(world.folder / "run")]
     options += ["--no-attention", "--fresh-decoder", "--xe-epochs", "1"]
@@ -119,9 +126,26 @@ def test_a_new_decoder_on_a_trained_encoder(world: World) -> None:
     main(["export", *options, "--weights", str(world.folder / "new")])
     whole = load_checkpoint(world.folder / "run" / "whole" / "best.pt", CPU)
     assert whole is not None
-    exported = load_model(world.folder / "new" / "captioning_encoder").state_dict
+    exported = load_parts(world.folder / "new")
+    assert not exported.decoder.config.attention
     for name, value in whole["encoder"].items():
-        torch.testing.assert_close(exported[name], value.half().float(), msg=name)
+        torch.testing.assert_close(
+            exported.encoder.state_dict()[name], value.half().float(), msg=name
+        )
+
+
+def test_exported_weights_are_trained_on(world: World) -> None:
+    weights = world.folder / "exported"
+    main(["export", *tiny_options(world, "run"), "--weights", str(weights)])
+    options = [*tiny_options(world, "further"), "--start-from", str(weights)]
+    options += ["--min-count", "100", "--tune-rate", "0", "--tune-encoder-rate", "1e-9"]
+    main(["tune", *options])
+    main(["export", *options, "--weights", str(world.folder / "further")])
+    before, after = load_parts(weights), load_parts(world.folder / "further")
+    assert after.vocabulary.words == before.vocabulary.words  # though no word is so frequent
+    for name, value in before.decoder.state_dict().items():
+        torch.testing.assert_close(after.decoder.state_dict()[name], value, msg=name)
+    assert scores(world, "further", "tune")["cider"] > 600
 
 
 def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:

@@ -13,6 +13,7 @@ a run interrupted and started again with the same `--checkpoints` goes on where 
 """
 
 import argparse
+import copy
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import ResNet50_Weights
 
-from captioning.captioner import DECODER_NAME, ENCODER_NAME
+from captioning.captioner import DECODER_NAME, ENCODER_NAME, Parts, load_parts
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
 from captioning.vocabulary import Vocabulary
@@ -69,7 +70,8 @@ class CaptionConfig:
         "data/captions/flickr8k_val.json",
     )
     validation_photos: int = 300  # of each set, after each epoch; 0 for all
-    start_from: str = ""  # another run, whose last stage's decoder and encoder this one starts with
+    # Another run, or a folder of exported weights: its last decoder and encoder start this one.
+    start_from: str = ""
     fresh_decoder: bool = False  # of start_from take the encoder only
     encoder_weights: str = ""  # a safetensors file of a ResNet-50; torchvision's without
     encoder_strides: str = "v1.5"  # v1 for weights of the original layout
@@ -129,9 +131,14 @@ class Training:
         most = config.validation_photos or None
         self.validation = {_name(source): load_set(source)[:most] for source in config.validation}
         self.preprocessing = Preprocessing(size=config.image_size)
-        self.vocabulary = Vocabulary.build(
-            (words for photo in self.photos for words in photo.words), config.min_count
-        )
+        self.start: Parts | None = None
+        if config.start_from and (Path(config.start_from) / f"{DECODER_NAME}.json").exists():
+            self.start = load_parts(config.start_from)
+        if self.start and not config.fresh_decoder:
+            self.vocabulary = self.start.vocabulary
+        else:
+            captions = (words for photo in self.photos for words in photo.words)
+            self.vocabulary = Vocabulary.build(captions, config.min_count)
         if process.is_main:
             run.mkdir(parents=True, exist_ok=True)
             self.vocabulary.save(run / "vocabulary.json")
@@ -214,6 +221,10 @@ class Training:
         torch.manual_seed(self.config.seed)
         decoder = Decoder(self.decoder_config())
         encoder: Encoder | None = None
+        if self.start:
+            encoder = copy.deepcopy(self.start.encoder)
+            if not self.config.fresh_decoder:
+                decoder.load_state_dict(self.start.decoder.state_dict())
         own = [self.run / name for name in STAGES[: STAGES.index(before) if before else None]]
         start = Path(self.config.start_from)
         others = [start / name for name in STAGES] if self.config.start_from else []

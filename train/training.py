@@ -7,7 +7,7 @@ import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import cv2
 import torch
@@ -175,15 +175,14 @@ class TensorBoard:
 
 def add_config_arguments(parser: argparse.ArgumentParser, config: Any) -> None:
     """One `--option` for each field of the dataclass instance, its value as the default."""
+    kinds = get_type_hints(type(config))
     for field in dataclasses.fields(config):
-        default = getattr(config, field.name)
-        kind = type(default)
+        default, kind = getattr(config, field.name), kinds[field.name]
         option = "--" + field.name.replace("_", "-")
         if kind is bool:
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=default)
-        elif kind is tuple:
-            item = type(default[0])
-            parser.add_argument(option, type=item, nargs="+", default=default)
+        elif get_origin(kind) is tuple:
+            parser.add_argument(option, type=get_args(kind)[0], nargs="+", default=default)
         else:
             parser.add_argument(option, type=kind, default=default)
 
