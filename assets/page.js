@@ -181,19 +181,20 @@
   region.className = "unseen";
   region.setAttribute("role", "status");
   region.id = "said";
-  const repeat = (part) => {
-    const text = part.textContent.trim().replace(/\s+/g, " ");
-    if (!part.checkVisibility() || !text) return;
-    region.textContent = "";
-    setTimeout(() => { region.textContent = text; }, 100); // so that the same is said again too
-  };
-  new MutationObserver((changes) => {
-    if (!region.isConnected && document.body) document.body.append(region);
-    for (const node of changes.flatMap((change) => [...change.addedNodes])) {
-      if (node.nodeType !== Node.ELEMENT_NODE) continue;
-      if (node.matches("[data-said]")) repeat(node);
-      else node.querySelectorAll("[data-said]").forEach(repeat);
+  const told = new WeakMap();
+  const tell = () => {
+    if (!region.isConnected) document.body.append(region);
+    for (const part of document.querySelectorAll("[data-said]")) {
+      const text = part.textContent.trim().replace(/\s+/g, " ");
+      if (!part.checkVisibility() || told.get(part) === text) continue;
+      told.set(part, text);
+      region.textContent = "";
+      setTimeout(() => { region.textContent = text; }, 100); // the same text is said again too
     }
+  };
+  let waiting;
+  new MutationObserver(() => {
+    waiting ??= setTimeout(() => { waiting = undefined; tell(); }, 100);
   }).observe(document, {childList: true, subtree: true});
 
   // Left and right step through a caption's words.
