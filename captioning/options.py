@@ -16,7 +16,7 @@ class SearchOptions:
     min_length: int = 4  # words
     max_length: int = 20  # words
     length_penalty: float = 0.7  # captions rank by log-probability / length ** this
-    no_repeat: int = 3  # no run of so many words occurs twice, no word twice in a row; 0 allows it
+    no_repeat: int = 2  # no run of so many words occurs twice, no word twice in a row; 0 allows it
     dangling_ends: bool = False  # whether a caption may end on "a" or "with the"
     temperature: float = 1.0  # of sampling; below 1 the likely words become likelier
     top_p: float = 0.9  # sampling draws from the fewest words that reach this probability

@@ -76,7 +76,10 @@ def run(options: argparse.Namespace) -> None:
                 captions, more = say(captioner, seen, search)
                 label = "greedy" if beam == 1 else f"beam {beam}"
                 each = 1000 * (seconds + more) / len(photos)
-                rows[name].append(Row(model, label, score(photos, captions), each))
+                scores = score(photos, captions)
+                rows[name].append(Row(model, label, scores, each))
+                told = f"{name}, {model}, {label}: CIDEr {scores.cider:.1f}"
+                print(told, file=sys.stderr, flush=True)
             if options.sheet and model == list(models)[-1]:
                 captions, _ = say(captioner, seen, SearchOptions())
                 path = options.sheet.with_stem(f"{options.sheet.stem}_{name}")
