@@ -211,6 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
     detector = CnnDetector(CnnDetector.load(options.detector).network, min_score=config.least_score)
     seen = detector_examples(training, detector, network)
     views = view_examples(options.faces, network, config)
+    print(f"{int(seen.is_face.sum())} faces and {int((~seen.is_face).sum())} others, mirrored too")
     head = fit(together([seen, views]), config)
     scores = separation(head, detector_examples(validation, detector, network))
     export(head, options.weights, config, scores)
