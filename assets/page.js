@@ -184,13 +184,16 @@
   const told = new WeakMap();
   const tell = () => {
     if (!region.isConnected) document.body.append(region);
+    const news = [];
     for (const part of document.querySelectorAll("[data-said]")) {
       const text = part.textContent.trim().replace(/\s+/g, " ");
       if (!part.checkVisibility() || told.get(part) === text) continue;
       told.set(part, text);
-      region.textContent = "";
-      setTimeout(() => { region.textContent = text; }, 100); // the same text is said again too
+      news.push(text);
     }
+    if (!news.length) return;
+    region.textContent = ""; // so that the same text is said again too
+    setTimeout(() => { region.textContent = news.join(". "); }, 100);
   };
   let waiting;
   new MutationObserver(() => {

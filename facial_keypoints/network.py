@@ -119,8 +119,10 @@ def mean_features(features: list[Tensor]) -> Tensor:
 
 
 class FaceHead(nn.Module):
-    """Whether the crop holds a face: (N, C) of `mean_features` to a logit (N,). Shallow features
-    tell fur from skin, which the deep ones, made for placing points, do not.
+    """Whether the crop holds a face: (N, C) float32 of `mean_features` to a logit (N,) float32.
+
+    It reads every stage, since the deepest features are made for placing points; trained alone
+    (`train.face_score`) it leaves them as they are.
     """
 
     def __init__(self, channels: int, units: int = 64):

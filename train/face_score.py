@@ -26,7 +26,7 @@ from common.photos import read_photo
 from common.weights import load_model, save_model
 from facial_keypoints.cnn_detector import CnnDetector
 from facial_keypoints.crops import crops_from_boxes, cut
-from facial_keypoints.detectors import Detection, Detector
+from facial_keypoints.detectors import Detection
 from facial_keypoints.network import (
     FaceHead,
     KeypointNet,
@@ -36,17 +36,21 @@ from facial_keypoints.network import (
 )
 from facial_keypoints.pipeline import load_network
 from train.detector_data import Scene, photos_of, read_scenes, split_scenes
-from train.detector_metrics import IGNORED_OVERLAP, OVERLAP, overlaps
+from train.detector_metrics import OVERLAP, overlaps
+from train.detector_mining import LEAST_SCORE
 from train.keypoint_data import read_faces, split_by_subject
 from train.keypoints import NonFaces, RandomViews, TrainConfig, batch_keys
 from train.training import Process, add_config_arguments, config_from_arguments
+
+#: Intersection over union with a face from which a box is no place without one.
+NEAR_OVERLAP = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
 class FaceScoreConfig:
     """One training of the face score."""
 
-    least_score: float = 0.25  # of the detector, for a box to be learnt from or judged
+    least_score: float = LEAST_SCORE  # of the detector, for a box to be learnt from or judged
     views: int = 12288  # random views of labelled faces, and a quarter more of other places
     epochs: int = 15
     batch_size: int = 512
@@ -69,16 +73,17 @@ def truths(found: Sequence[Detection], scene: Scene) -> list[bool | None]:
     answers: list[bool | None] = []
     for detection in found:
         overlap = overlaps(detection.box, scene.boxes)
-        best = int(overlap.argmax()) if len(overlap) else 0
-        if len(overlap) and overlap[best] >= OVERLAP:
-            answers.append(None if scene.doubtful[best] else True)
+        if overlap.max(initial=0.0) < NEAR_OVERLAP:
+            answers.append(False)
         else:
-            answers.append(None if overlap.max(initial=0.0) >= IGNORED_OVERLAP / 2 else False)
+            best = overlap.argmax()
+            sure = overlap[best] >= OVERLAP and not scene.doubtful[best]
+            answers.append(True if sure else None)
     return answers
 
 
 def detector_examples(
-    scenes: Sequence[Scene], detector: Detector, network: KeypointNet
+    scenes: Sequence[Scene], detector: CnnDetector, network: KeypointNet
 ) -> Examples:
     """What the detector takes for faces on the scenes' photos, each as it is and mirrored."""
     size = network.config.input_size
@@ -118,7 +123,7 @@ def view_examples(
 
 @torch.inference_mode()
 def crop_features(network: KeypointNet, crops: np.ndarray) -> Tensor:
-    """(N, S, S, 3) uint8 RGB to `mean_features`."""
+    """(N, S, S, 3) uint8 RGB, S = `input_size`, to (N, C) float32 of `mean_features`."""
     x = preprocess(torch.from_numpy(np.ascontiguousarray(crops)), network.config)
     return mean_features(network.features(x))
 
@@ -178,7 +183,7 @@ def together(parts: Sequence[Examples]) -> Examples:
 
 
 def export(head: FaceHead, weights: Path, config: FaceScoreConfig, scores: dict) -> None:
-    """Puts the head into the weights' files; everything else in them stays as it is."""
+    """Puts the head into the weights' files; every other weight in them stays as it is."""
     state, metadata = load_model(weights)
     state = {name: value for name, value in state.items() if not name.startswith("face.")}
     state |= {f"face.{name}": value for name, value in head.state_dict().items()}
