@@ -186,7 +186,7 @@
     if (!region.isConnected) document.body.append(region);
     const news = [];
     for (const part of document.querySelectorAll("[data-said]")) {
-      const text = part.textContent.trim().replace(/\s+/g, " ");
+      const text = part.innerText.trim().replace(/\n+/g, ". ").replace(/\s+/g, " ");
       if (!part.checkVisibility() || told.get(part) === text) continue;
       told.set(part, text);
       news.push(text);
