@@ -6,18 +6,18 @@ from starlette.middleware import Middleware
 
 import facial_keypoints.tabs
 from common.cores import fit_threads
-from common.guards import guards
 from common.photos import MAX_BYTES
 from common.theme import build_theme
 from common.ui import ASSETS, EXAMPLES
-from common.upload_folder import delete_regularly, use_own_folders
 from page import DELETE_AGE, DELETE_EVERY, build_page
+from serving.guards import guards
 from serving.health import Health, HealthAnswers
 from serving.log import use_log
 from serving.memory import return_memory
 from serving.options import parse_options
 from serving.request_log import RequestLog
 from serving.stopping import Stopping, stop
+from serving.upload_folder import delete_regularly, use_own_folders
 
 MAX_UPLOAD = max(MAX_BYTES, facial_keypoints.tabs.MAX_CLIP_BYTES)
 STYLES = ("page.css", "live/live.css", "api/api.css")

@@ -9,7 +9,8 @@ _CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_cores(container_limit: Path = _CONTAINER_LIMIT) -> int:
-    """Cores that this process may use: not those of the machine that its container does not get.
+    """Cores that this process may use: not those of the machine that its container does not get,
+    and no more than the variable OMP_NUM_THREADS says, where somebody has set it.
 
     container_limit: a file that holds "MICROSECONDS PERIOD" or "max PERIOD" (cgroup v2).
     """
@@ -22,7 +23,8 @@ def usable_cores(container_limit: Path = _CONTAINER_LIMIT) -> int:
         cores = min(cores, max(1, round(int(share) / int(period))))
     except (OSError, ValueError):  # no container, or one without a limit
         pass
-    return cores
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(wanted)) if wanted.isdecimal() and int(wanted) else cores
 
 
 def fit_threads() -> None:

@@ -3,8 +3,8 @@
 import gradio as gr
 from starlette.middleware import Middleware
 
-from common.body_limit import BodyLimit
 from common.handover import PhotoTab
+from serving.body_limit import BodyLimit
 
 from .live import LiveLimits
 from .tab import build_tab

@@ -1,1 +1,2 @@
-"""What makes a server of the page: options, the line of those who wait, health, log, stopping."""
+"""What makes a server of the page: options, what stands between the network and it, the line of
+those who wait, health, log, stopping."""

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from common.asgi import Application, Receive, Scope, Send
 from common.background import Background
+from serving.asgi import Application, Receive, Scope, Send
 
 
 class Health:

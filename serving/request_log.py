@@ -8,8 +8,8 @@ from typing import Any
 from gradio.blocks import BlockFunction
 from gradio.exceptions import Error
 
-from common.asgi import Application, Message, Receive, Scope, Send
-from common.guarded_page import GuardedBlocks, RequestFailed
+from serving.asgi import Application, Message, Receive, Scope, Send
+from serving.guarded_page import GuardedBlocks, RequestFailed
 from serving.log import log_request
 
 #: The names of Gradio's paths; what follows them is the visitor's.

@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,13 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
+from common.cores import usable_cores
 from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
+
+# Processes that run tests side by side share the cores, and so do the pages that they start:
+# more threads than cores wait for one another. Before anything imports torch.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() // _WORKERS))
 
 # Examples are timed by the wall clock, which on a busy machine says nothing about the code.
 settings.register_profile("no deadline", deadline=None)

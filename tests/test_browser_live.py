@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 from facial_keypoints.markup import interocular_distance
 from facial_keypoints.recording import RECORDING_COLUMNS
-from tests.browser import BROWSER_MARKS
+from tests.browser import BROWSER_MARKS, warm_context
 from train.fake_camera import (
     RATE,
     ROUTE,
@@ -72,16 +72,14 @@ def opened(context: BrowserContext, address: str, script: str = "") -> Page:
 @pytest.fixture
 def live(browser: Browser, app_address: str) -> Iterator[Page]:
     """The page with its camera on and a face found. No script error."""
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, permissions=["camera"], accept_downloads=True
-    )
+    context = warm_context(browser, permissions=["camera"])
     errors: list[str] = []
     page = opened(context, app_address, KEEP_STREAMS)
     page.on("pageerror", lambda error: errors.append(str(error)))
     start(page).click()
     expect(page.locator(".gauges")).to_have_count(1)
     yield page
-    context.close()
+    page.close()
     assert errors == []
 
 
@@ -221,8 +219,7 @@ HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
 
 
 def test_a_recording_ends_at_its_limit_and_can_be_saved(browser: Browser, app_address: str) -> None:
-    context = browser.new_context(permissions=["camera"], accept_downloads=True)
-    page = opened(context, app_address, HASTY_CAMERA)
+    page = opened(warm_context(browser, permissions=["camera"]), app_address, HASTY_CAMERA)
     start(page).click()
     expect(page.locator(".gauges")).to_have_count(1)
     page.locator("[data-live=record]").click()
@@ -232,7 +229,7 @@ def test_a_recording_ends_at_its_limit_and_can_be_saved(browser: Browser, app_ad
         page.locator("[data-live=json]").click()
     times = [f["time_ms"] for f in json.loads(Path(download.value.path()).read_text())]
     assert times[-1] >= 600_000 > times[-2]
-    context.close()
+    page.close()
 
 
 @pytest.mark.parametrize("way", ["button", "tab", "page"])
@@ -269,8 +266,8 @@ def test_a_lost_connection_is_said_and_comes_back(live: Page) -> None:
 
 
 def test_works_at_the_width_of_a_phone_and_by_keyboard(browser: Browser, app_address: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, permissions=["camera"])
-    page = opened(context, app_address)
+    phone = {"width": 390, "height": 844}
+    page = opened(warm_context(browser, viewport=phone, permissions=["camera"]), app_address)
     start(page).focus()
     page.keyboard.press("Enter")
     expect(page.locator(".gauges")).to_have_count(1)
@@ -281,7 +278,7 @@ def test_works_at_the_width_of_a_phone_and_by_keyboard(browser: Browser, app_add
     page.get_by_role("button", name="Stop camera").focus()
     page.keyboard.press("Enter")
     expect(start(page)).to_be_visible()
-    context.close()
+    page.close()
 
 
 def failing_camera(error: str) -> str:
@@ -310,9 +307,9 @@ def failing_camera(error: str) -> str:
 def test_no_camera_is_explained(
     browser: Browser, app_address: str, script: str, message: str
 ) -> None:
-    context = browser.new_context(permissions=["camera"])
-    is_explained(opened(context, app_address, script), message)
-    context.close()
+    page = opened(warm_context(browser, permissions=["camera"]), app_address, script)
+    is_explained(page, message)
+    page.close()
 
 
 def is_explained(page: Page, message: str) -> None:

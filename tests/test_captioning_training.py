@@ -160,8 +160,11 @@ def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:
     plain = CachedGrids(features).load(photos, None)
     assert torch.equal(plain, CachedGrids(Features(folder, 1)).load(photos, random.Random(0)))
     drawn = torch.stack([CachedGrids(features).load(photos, random.Random(i)) for i in range(9)])
-    kinds = {tuple(view.flatten().tolist()) for view in drawn[:, 1]}
-    assert len(kinds) == 3 and tuple(plain[1].flatten().tolist()) in kinds
+    kinds = [{tuple(v.flatten().tolist()) for v in views} for views in drawn.unbind(1)]
+    # Two crops of such small pictures may be the same, but not of all of them.
+    assert max(len(views) for views in kinds) == 3
+    for views, as_it_is in zip(kinds, plain, strict=True):
+        assert len(views) <= 3 and tuple(as_it_is.flatten().tolist()) in views
 
 
 def test_rows_are_captions_between_start_and_end(world: World) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
-from common.asgi import Application
-from common.body_limit import BodyLimit, UploadLimit
-from common.closed_paths import ClosedPaths, is_closed
-from common.last_resort import LastResort
-from common.response_headers import HEADERS, ResponseHeaders
+from serving.asgi import Application
+from serving.body_limit import BodyLimit, UploadLimit
+from serving.closed_paths import ClosedPaths, is_closed
+from serving.last_resort import LastResort
+from serving.response_headers import HEADERS, ResponseHeaders
 
 
 class Answer:

@@ -63,22 +63,33 @@ def test_steps_leave_room_between_them() -> None:
     assert [(step, turns.busy) for step in steps] == [(True, False)] * 3
 
 
+@pytest.fixture
+def eight_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
+@pytest.mark.usefixtures("eight_cores")
 @pytest.mark.parametrize(
     ("limit", "cores"), [("100000 100000", 1), ("150000 100000", 2), ("1000 100000", 1)]
 )
-def test_a_container_may_get_fewer_cores(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, cores: int
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+def test_a_container_may_get_fewer_cores(tmp_path: Path, limit: str, cores: int) -> None:
     (tmp_path / "cpu.max").write_text(f"{limit}\n")
     assert usable_cores(tmp_path / "cpu.max") == cores
 
 
+@pytest.mark.usefixtures("eight_cores")
 @pytest.mark.parametrize("text", ["max 100000\n", "", None])
-def test_without_a_limit_it_gets_them_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))
+def test_without_a_limit_it_gets_them_all(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "cpu.max").write_text(text)
     assert usable_cores(tmp_path / "cpu.max") == 8
+
+
+@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.parametrize(("wanted", "cores"), [("3", 3), ("64", 8), ("0", 8), ("2,1", 8), ("", 8)])
+def test_the_usual_variable_may_ask_for_fewer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str, cores: int
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert usable_cores(tmp_path / "no limit") == cores

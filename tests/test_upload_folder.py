@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from common.upload_folder import delete_older, delete_regularly
+from serving.upload_folder import delete_older, delete_regularly
 from train.running_app import ROOT
 
 SHOW = """
 import os, tempfile
-from common.upload_folder import use_own_folders
+from serving.upload_folder import use_own_folders
 print(*use_own_folders(), os.environ["GRADIO_TEMP_DIR"], tempfile.gettempdir(), sep="\\n")
 """
 

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import gradio as gr
 from gradio import processing_utils
 
-from common.last_resort import described
+from serving.last_resort import described
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import traceback
 
 from starlette.requests import ClientDisconnect
 
-from common.asgi import Application, Message, Receive, Scope, Send, refuse
+from serving.asgi import Application, Message, Receive, Scope, Send, refuse
 
 _log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Limits on what one request may send, where the web framework has none."""
 
-from common.asgi import Application, Message, Receive, Scope, Send, refuse
+from serving.asgi import Application, Message, Receive, Scope, Send, refuse
 
 
 class BodyLimit:

@@ -2,7 +2,7 @@
 
 import re
 
-from common.asgi import Application, Receive, Scope, Send, refuse
+from serving.asgi import Application, Receive, Scope, Send, refuse
 
 #: Begins of paths, behind Gradio's prefix or without it, and what they would do.
 _CLOSED = (

@@ -2,10 +2,10 @@
 
 from starlette.middleware import Middleware
 
-from common.body_limit import BodyLimit, UploadLimit
-from common.closed_paths import ClosedPaths
-from common.last_resort import LastResort
-from common.response_headers import ResponseHeaders
+from serving.body_limit import BodyLimit, UploadLimit
+from serving.closed_paths import ClosedPaths
+from serving.last_resort import LastResort
+from serving.response_headers import ResponseHeaders
 
 _REQUEST_BYTES = 4_000_000  # the page's own requests have a few kilobytes
 _UPLOAD = "/upload"

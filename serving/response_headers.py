@@ -2,7 +2,7 @@
 
 import os
 
-from common.asgi import Application, Message, Receive, Scope, Send
+from serving.asgi import Application, Message, Receive, Scope, Send
 
 #: Sites that may show the page in a frame of theirs.
 _FRAMES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
