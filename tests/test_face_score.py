@@ -39,19 +39,26 @@ def test_the_head_learns_what_a_line_cannot_part() -> None:
     assert scores["faces kept"] > 95 and scores["others thrown out"] > 90
 
 
-def test_only_the_face_score_changes(tmp_path: Path) -> None:
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[str]:
+    """Arguments of a training with tiny networks, `cnn` and `detector`, that have learnt nothing;
+    the detector takes a thousand places of each photo for faces, at a score of 0.01."""
     write_world(tmp_path)
     torch.manual_seed(0)
-    small = KeypointNetConfig(widths=(8, 8, 16, 16), depths=(1, 1, 1, 1))
+    small = KeypointNetConfig(32, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1))
     facts = {"model": "KeypointNet", "config": small.__dict__, "training": {"runs": [1]}}
     save_model(tmp_path / "cnn", KeypointNet(small).state_dict(), facts, half=True)
     config = DetectorNetConfig(widths=(8, 8, 8, 8), depths=(1, 0, 0), neck=8)
     detector = DetectorNet(config).state_dict()
     facts = {"model": "DetectorNet", "config": config.__dict__}
     save_model(tmp_path / "detector", detector, facts, half=True)
-    before = load_model(tmp_path / "cnn")
     weights = ["--weights", str(tmp_path / "cnn"), "--detector", str(tmp_path / "detector")]
-    main([*data_options(tmp_path), *weights, "--views", "64", "--least-score", "0.001"])
+    return [*data_options(tmp_path), *weights, "--views", "64"]
+
+
+def test_only_the_face_score_changes(tmp_path: Path, tiny: list[str]) -> None:
+    before = load_model(tmp_path / "cnn")
+    main([*tiny, "--least-score", "0.001"])
     after = load_model(tmp_path / "cnn")
     for name, value in before.state_dict.items():
         assert torch.equal(value, after.state_dict[name]) != name.startswith("face."), name
@@ -61,6 +68,18 @@ def test_only_the_face_score_changes(tmp_path: Path) -> None:
     assert told["face_score"]["options"]["views"] == 64
     assert set(told["face_score"]["validation"]) == {"faces kept", "others thrown out"}
     load_network(tmp_path / "cnn")
+
+
+def test_nothing_to_learn_from_is_said(
+    tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (tmp_path / "cnn.safetensors").read_bytes()
+    with pytest.raises(SystemExit):
+        main([*tiny, "--least-score", "0.5"])
+    assert "must find some of both on the training photos, at a score of 0.5" in (
+        capsys.readouterr().err
+    )
+    assert (tmp_path / "cnn.safetensors").read_bytes() == before
 
 
 @pytest.mark.parametrize("missing", ["--photos", "--faces", "--held-out", "--weights"])

@@ -216,9 +216,18 @@ def main(arguments: list[str] | None = None) -> None:
     detector = CnnDetector(CnnDetector.load(options.detector).network, min_score=config.least_score)
     seen = detector_examples(training, detector, network)
     views = view_examples(options.faces, network, config)
-    print(f"{int(seen.is_face.sum())} faces and {int((~seen.is_face).sum())} others, mirrored too")
+    held_out = detector_examples(validation, detector, network)
+    for photos, found in (("training", seen), ("held-out", held_out)):
+        faces = int(found.is_face.sum())
+        others = len(found.is_face) - faces
+        print(f"{photos} photos: {faces} faces and {others} others, mirrored too")
+        if not faces or not others:
+            parser.error(
+                f"the detector must find some of both on the {photos} photos, "
+                f"at a score of {config.least_score} (--least-score)"
+            )
     head = fit(together([seen, views]), config)
-    scores = separation(head, detector_examples(validation, detector, network))
+    scores = separation(head, held_out)
     export(head, options.weights, config, scores)
     print("validation, %: " + ", ".join(f"{name} {value:.1f}" for name, value in scores.items()))
 
