@@ -102,6 +102,7 @@ def tiny_options(world: World, run: str) -> list[str]:
         "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 40, "xe-rate": 0.01,
         "xe-batch": 4, "tune-epochs": 1, "tune-batch": 4, "tune-rate": 1e-3,
         "tune-encoder-rate": 1e-5, "whole-epochs": 1, "whole-batch": 4,
-        "whole-encoder-rate": 1e-5, "scst-epochs": 2, "scst-batch": 4, "workers": 1,
+        "whole-encoder-rate": 1e-5, "refine-epochs": 2, "refine-batch": 4,
+        "refine-rate": 1e-3, "scst-epochs": 2, "scst-batch": 4, "workers": 1,
     }  # fmt: skip
     return [part for key, value in options.items() for part in (f"--{key}", str(value))]

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The photos, and a run with all four stages done."""
+    """The photos, and a run with all stages done."""
     torch.set_num_threads(1)
     made = make_world(tmp_path_factory.mktemp("world"))
     main(["all", *tiny_options(made, "run")])

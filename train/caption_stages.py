@@ -3,7 +3,8 @@
 xe     cross-entropy on cached features of the encoder as it came
 tune   cross-entropy, the encoder's upper layers learning along with the decoder
 whole  the same with every layer, the early ones at a small rate
-scst   self-critical sequence training on cached features of the tuned encoder
+refine cross-entropy on cached features of the tuned encoder
+scst   self-critical sequence training on the same features
 """
 
 import copy

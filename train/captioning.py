@@ -51,7 +51,7 @@ from train.training import (
     process_group,
 )
 
-STAGES = ("xe", "tune", "whole", "scst")
+STAGES = ("xe", "tune", "whole", "refine", "scst")
 _UPPER, _EARLY = ("layer3", "layer4"), ("stem", "layer1", "layer2")
 
 
@@ -103,6 +103,11 @@ class CaptionConfig:
     whole_batch: int = 16
     whole_rate: float = 2e-4  # of the decoder
     whole_encoder_rate: float = 4e-5  # of layer3 and layer4; a quarter of it before them
+    # The decoder alone again: tuning reads so few photos a second that it leaves it underfitted.
+    refine_epochs: int = 4
+    refine_minutes: float = 0.0
+    refine_batch: int = 32
+    refine_rate: float = 1e-3
     scst_epochs: int = 5
     scst_minutes: float = 0.0
     scst_batch: int = 32
