@@ -14,6 +14,7 @@ from torch import Tensor
 from captioning.caption import Alternative, Caption, Word
 from captioning.decoder import Decoder, DecoderConfig, Photos
 from captioning.encoder import Encoder, Preprocessing
+from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.options import SearchOptions
 from captioning.search import (
     Found,
@@ -51,7 +52,7 @@ class Parts(NamedTuple):
     """What a captioner is made of, as it was trained, in float32."""
 
     encoder: Encoder
-    decoder: Decoder
+    decoder: AnyDecoder
     vocabulary: Vocabulary
     preprocessing: Preprocessing
 
@@ -65,7 +66,10 @@ def load_parts(folder: str | Path) -> Parts:
     decoder_state, decoder_facts = load_model(Path(folder) / DECODER_NAME)
     encoder = Encoder(encoder_facts["architecture"]["strides"])
     encoder.load_state_dict(encoder_state)
-    decoder = Decoder(DecoderConfig(**decoder_facts["architecture"]))
+    config = DecoderConfig(**decoder_facts["architecture"])
+    decoder: AnyDecoder = Decoder(config)
+    if (count := decoder_facts.get("decoders", 1)) > 1:
+        decoder = DecoderEnsemble([Decoder(config) for _ in range(count)])
     decoder.load_state_dict(decoder_state)
     return Parts(
         encoder,
@@ -81,7 +85,7 @@ class Captioner:
     def __init__(
         self,
         encoder: Encoder,
-        decoder: Decoder,
+        decoder: AnyDecoder,
         vocabulary: Vocabulary,
         preprocessing: Preprocessing,
         device: str | torch.device = "cpu",

@@ -19,6 +19,13 @@ class DecoderConfig:
     attention: bool = True  # without it the photo is read once, before the first word
     dropout: float = 0.5
 
+    @property
+    def shape(self) -> tuple[int, int, int, int, bool]:
+        """What two decoders must have in common to have weights of the same sizes."""
+        return (
+            self.vocabulary_size, self.grid_channels, self.embed_size, self.heads, self.attention
+        )  # fmt: skip
+
 
 class Photos(NamedTuple):
     """What the decoder has read of B photos; made once for each photo by `Decoder.read`.
@@ -115,7 +122,8 @@ class Decoder(nn.Module):
         word of each. Returns logits (B * K, vocabulary) and the new state.
         """
         embedded = self.embed(words)[:, None]
-        outputs, (hidden, cell) = self.lstm(embedded, (state.hidden[None], state.cell[None]))
+        before = (state.hidden[None].contiguous(), state.cell[None].contiguous())
+        outputs, (hidden, cell) = self.lstm(embedded, before)
         outputs = outputs.unflatten(0, (photos.grid.shape[0], -1))
         seen, _ = self._look(photos, outputs)
         return self._logits(outputs, seen).flatten(0, 2), State(hidden[0], cell[0])

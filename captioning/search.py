@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from captioning.decoder import Decoder, Photos, State
+from captioning.decoder import Photos, State
+from captioning.ensemble import AnyDecoder
 from captioning.options import SearchOptions
 from captioning.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, tokenize
 
@@ -99,7 +100,7 @@ class Rules:
 
 
 def next_word(
-    decoder: Decoder, photos: Photos, state: State, words: Tensor
+    decoder: AnyDecoder, photos: Photos, state: State, words: Tensor
 ) -> tuple[Tensor, State]:
     """The one decoding step that every search shares.
 
@@ -129,7 +130,7 @@ def drain(search: Generator[Step, None, Result]) -> Result:
 
 
 def begin(
-    decoder: Decoder, photos: Photos, first_words: Sequence[int], sequences: int
+    decoder: AnyDecoder, photos: Photos, first_words: Sequence[int], sequences: int
 ) -> tuple[State, Tensor, Tensor]:
     """State and words after <start> and all given words but the last one's step.
 
@@ -148,7 +149,7 @@ def begin(
 
 
 def beam_search(
-    decoder: Decoder, photos: Photos, rules: Rules
+    decoder: AnyDecoder, photos: Photos, rules: Rules
 ) -> Generator[Step, None, list[list[Found]]]:
     """Beam search for B photos at once; beam 1 is greedy search.
 
@@ -217,7 +218,7 @@ def _is_settled(captions: list[Found], open_score: float, beams: int) -> bool:
 
 
 def sample(
-    decoder: Decoder,
+    decoder: AnyDecoder,
     photos: Photos,
     rules: Rules,
     sequences: int,
@@ -265,7 +266,7 @@ def _draw(allowed: Tensor, options: SearchOptions, generator: torch.Generator | 
 
 
 def sample_captions(
-    decoder: Decoder, photos: Photos, rules: Rules
+    decoder: AnyDecoder, photos: Photos, rules: Rules
 ) -> Generator[Step, None, list[list[Found]]]:
     """`num_captions` distinct sampled captions a photo, the most probable first.
 
@@ -306,7 +307,7 @@ def _ended(captions: Sequence[Sequence[Sequence[int]]], like: Tensor) -> Tensor:
     return like.new_tensor(rows)
 
 
-def log_probability(decoder: Decoder, photos: Photos, words: Tensor) -> Tensor:
+def log_probability(decoder: AnyDecoder, photos: Photos, words: Tensor) -> Tensor:
     """(B, K) log-probabilities of (B, K, T) captions ended by <end>, filled with <pad>."""
     start = torch.full_like(words[..., :1], START)
     logits = decoder(photos, torch.cat([start, words[..., :-1]], -1))

@@ -7,6 +7,8 @@ from torchvision.models import resnet50
 
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.ensemble import AnyDecoder, DecoderEnsemble
+from captioning.search import spoken
 from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words, tokenize
 
 
@@ -61,11 +63,32 @@ def test_encoder_is_the_resnet_with_batch_norm_folded(strides: str) -> None:
     assert torch.allclose(grid.mean((1, 2)), pooled, rtol=1e-3, atol=1e-3 * float(pooled.max()))
 
 
+def test_decoders_together_say_what_all_of_them_find_likely() -> None:
+    torch.manual_seed(0)
+    config = DecoderConfig(30, grid_channels=16, embed_size=32, heads=4)
+    one, other = Decoder(config).eval(), Decoder(config).eval()
+    grid, words = torch.rand(2, 2, 2, 16), torch.randint(4, 30, (2, 3, 5))
+
+    def log_probabilities(decoder: AnyDecoder) -> torch.Tensor:
+        return spoken(decoder(decoder.read(grid), words))
+
+    with torch.inference_mode():
+        alone = log_probabilities(one)
+        assert torch.allclose(log_probabilities(DecoderEnsemble([one, one])), alone, atol=1e-5)
+        product = alone + log_probabilities(other)
+        both = log_probabilities(DecoderEnsemble([one, other]))
+        assert torch.allclose(both, (product / 2).log_softmax(-1), atol=1e-5)
+    with pytest.raises(ValueError, match="2 shapes"):
+        DecoderEnsemble([one, Decoder(DecoderConfig(31, grid_channels=16, embed_size=32))])
+
+
+@pytest.mark.parametrize("together", [1, 3])
 @pytest.mark.parametrize("attention", [True, False])
-def test_steps_give_what_the_one_call_gives(attention: bool) -> None:
+def test_steps_give_what_the_one_call_gives(attention: bool, together: int) -> None:
     torch.manual_seed(0)
     config = DecoderConfig(30, grid_channels=16, embed_size=32, heads=4, attention=attention)
-    decoder = Decoder(config).eval()
+    several = [Decoder(config) for _ in range(together)]
+    decoder = (DecoderEnsemble(several) if together > 1 else several[0]).eval()
     words = torch.randint(4, 30, (2, 3, 5))
     photos = decoder.read(torch.rand(2, 2, 2, 16))
     with torch.inference_mode():

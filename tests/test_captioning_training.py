@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from captioning.captioner import load_parts
+from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_world, tiny_options
 from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
@@ -165,6 +166,21 @@ def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:
     assert max(len(views) for views in kinds) == 3
     for views, as_it_is in zip(kinds, plain, strict=True):
         assert len(views) <= 3 and tuple(as_it_is.flatten().tolist()) in views
+
+
+def test_decoders_are_exported_together(world: World) -> None:
+    options, one, both = tiny_options(world, "run"), world.folder / "one", world.folder / "both"
+    main(["export", *options, "--after", "refine", "--weights", str(one)])
+    main(["export", *options, "--weights", str(both), "--beside", str(one)])
+    decoder = load_parts(both).decoder
+    assert isinstance(decoder, DecoderEnsemble)
+    for name, value in load_parts(one).decoder.state_dict().items():
+        assert torch.equal(decoder.together()[1].state_dict()[name], value), name
+    options = tiny_options(world, "further from both")
+    main(["xe", *options, "--start-from", str(both), "--xe-epochs", "1"])  # of the first one
+    main(["export", *tiny_options(world, "run"), "--after", "tune", "--weights", str(one)])
+    with pytest.raises(SystemExit, match="another encoder"):
+        main(["export", *tiny_options(world, "run"), "--weights", str(both), "--beside", str(one)])
 
 
 def test_rows_are_captions_between_start_and_end(world: World) -> None:

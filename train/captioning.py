@@ -26,6 +26,7 @@ from torchvision.models import ResNet50_Weights
 from captioning.captioner import DECODER_NAME, ENCODER_NAME, Parts, load_parts
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import Vocabulary
 from common.weights import save_model
 from train.caption_data import CaptionedPhoto, CaptionRows, load_set
@@ -229,7 +230,7 @@ class Training:
         if self.start:
             encoder = copy.deepcopy(self.start.encoder)
             if not self.config.fresh_decoder:
-                decoder.load_state_dict(self.start.decoder.state_dict())
+                decoder.load_state_dict(_first(self.start.decoder).state_dict())
         own = [self.run / name for name in STAGES[: STAGES.index(before) if before else None]]
         start = Path(self.config.start_from)
         others = [start / name for name in STAGES] if self.config.start_from else []
@@ -266,10 +267,19 @@ def pretrained_encoder(config: CaptionConfig) -> Encoder:
     return encoder
 
 
-def export(training: Training, folder: Path, after: str | None) -> None:
-    """Writes the model as the given stage (the last one done, without) left it."""
+def export(
+    training: Training, folder: Path, after: str | None, beside: Sequence[Path] = ()
+) -> None:
+    """Writes the model as the given stage (the last one done, without) left it.
+
+    beside: folders of exported weights whose decoders are to speak along, see
+        `captioning.ensemble`.
+    Raises ValueError where one of these reads another encoder's features or knows other words.
+    """
     before = STAGES[STAGES.index(after) + 1 :][:1] if after else ()
     decoder, encoder = training.latest(before=before[0] if before else None)
+    others = [_decoder_beside(other, encoder, training.vocabulary) for other in beside]
+    speaking = DecoderEnsemble([decoder, *others]) if others else decoder
     options = dataclasses.asdict(training.config)
     for key in ("features", "encoder_weights", "start_from"):  # this machine's folders
         options[key] = Path(options[key]).name
@@ -293,15 +303,31 @@ def export(training: Training, folder: Path, after: str | None) -> None:
     )
     save_model(
         folder / DECODER_NAME,
-        decoder.state_dict(),
+        speaking.state_dict(),
         {
             "architecture": dataclasses.asdict(training.decoder_config()),
+            "decoders": 1 + len(others),
             "vocabulary": training.vocabulary.words,
             "training": facts,
         },
         half=True,
     )
     print(f"wrote {folder / ENCODER_NAME} and {folder / DECODER_NAME}")
+
+
+def _first(decoder: AnyDecoder) -> Decoder:
+    return decoder.together()[0] if isinstance(decoder, DecoderEnsemble) else decoder
+
+
+def _decoder_beside(folder: Path, encoder: Encoder, vocabulary: Vocabulary) -> Decoder:
+    parts = load_parts(folder)
+    if parts.vocabulary.words != vocabulary.words:
+        raise ValueError(f"{folder}: its decoder knows other words than the run's")
+    own = encoder.state_dict()
+    for name, value in parts.encoder.state_dict().items():
+        if not torch.equal(value.half(), own[name].half()):
+            raise ValueError(f"{folder}: its decoder reads another encoder's features")
+    return _first(parts.decoder)
 
 
 def _scores(folder: Path) -> dict[str, float] | None:
@@ -327,6 +353,11 @@ def parse(arguments: Sequence[str] | None) -> tuple[CaptionConfig, argparse.Name
     parser.add_argument("--checkpoints", dest="run", type=Path, default=Path("runs/captioning"))
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="of export")
     parser.add_argument("--after", choices=STAGES, help="of export; the last stage done without")
+    parser.add_argument(
+        "--beside", type=Path, nargs="+", default=[],
+        help="of export: folders of exported weights, with the same encoder, whose decoders are "
+        "to speak along",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("out/captions.png"), help="of show")
     add_config_arguments(parser, defaults)
     parsed = parser.parse_args(arguments)
@@ -342,7 +373,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with process_group() as process:
         training = Training(config, parsed.run, process)
         if parsed.command == "export":
-            export(training, parsed.weights, parsed.after)
+            try:
+                export(training, parsed.weights, parsed.after, parsed.beside)
+            except ValueError as error:
+                raise SystemExit(f"cannot export: {error}") from None
             return
         if parsed.command == "features":
             training.features(training.latest(before="xe")[1])
