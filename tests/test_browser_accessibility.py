@@ -86,4 +86,5 @@ def test_a_message_about_a_bad_file(page: Page) -> None:
 def test_pictures_have_a_text_and_results_are_announced(page: Page) -> None:
     assert page.locator("img:not([alt])").count() == 0
     for tab in ("keypoints", "captions"):
-        assert page.locator(f"#{tab}-status").locator("[data-said], [role=alert]").count() == 1
+        told = page.locator(f"#{tab}-status").locator("[data-said], [role=alert]")
+        expect(told).to_have_count(1)

@@ -158,7 +158,10 @@ def test_the_drawing_keeps_up_in_motion(live: Page) -> None:
     choose(live, contours=False)
     seen = live.evaluate(WATCH, {"count": 2 * ROUTE.frames, **WATCH_FOR})
     assert sum(None not in entry for entry in seen) > 1.5 * ROUTE.frames
-    assert abs(lag(seen, ROUTE)) < 100  # milliseconds
+    milliseconds = abs(lag(seen, ROUTE))
+    if milliseconds > 100:  # has other work begun meanwhile?
+        needs_updates(live, 10)
+    assert milliseconds < 100
 
 
 def test_mesh_and_filters_are_drawn(live: Page) -> None:
