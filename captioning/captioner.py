@@ -97,6 +97,11 @@ class Captioner:
         self.preprocessing = preprocessing
         self.precision = _encoder_precision(self.encoder)
         self.encoder.to(self.precision)
+        # A step of the decoder is mostly the reading of its weights.
+        self._decoder_precision = (
+            torch.bfloat16 if self.precision == torch.bfloat16 else torch.float32
+        )
+        self.decoder.to(self._decoder_precision)
 
     @classmethod
     def load(cls, weights: str | Path | None = None, device: str = "cpu") -> "Captioner":
@@ -137,7 +142,8 @@ class Captioner:
     def look_at(self, squares: Sequence[np.ndarray]) -> Photos:
         """As `look`, of photos that `Preprocessing.read` or `squash` has made square."""
         batch = self.preprocessing.normalise(torch.from_numpy(np.stack(squares)).to(self.device))
-        return self.decoder.read(self.encoder(batch.to(self.precision)).float())
+        grid = self.encoder(batch.to(self.precision))
+        return self.decoder.read(grid.to(self._decoder_precision))
 
     @torch.inference_mode()
     def caption(self, photos: Photos, options: SearchOptions) -> list[list[Caption]]:
@@ -191,7 +197,7 @@ class Captioner:
         told = _Told(
             chosen=log_probabilities.gather(-1, words[..., 1:, None])[..., 0].tolist(),
             best=log_probabilities.topk(_RUNNERS_UP + 1, dim=-1),
-            attention=None if attention is None else attention.cpu().numpy(),
+            attention=None if attention is None else attention.float().cpu().numpy(),
         )
         return [
             [self._tell(caption, told, photo, i) for i, caption in enumerate(captions)]

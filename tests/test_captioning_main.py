@@ -39,7 +39,7 @@ def test_captions_are_typed_and_best_first(captioner: Captioner) -> None:
     assert values == sorted(values, reverse=True) and values[0] < 0
     for caption in captions:
         assert caption.text == " ".join(w.word for w in caption.words).replace(" 's", "'s")
-        assert caption.sentence[0].isupper() and caption.sentence.endswith(".")
+        assert caption.sentence == caption.text[0].upper() + caption.text[1:] + "."
         product = np.prod([word.probability for word in caption.words])
         assert np.exp(caption.log_probability) <= product * 1.0001  # the end takes its share
         for word in caption.words:
@@ -70,7 +70,8 @@ def test_stream_ends_with_what_a_call_gives(captioner: Captioner, method: str) -
     for step in steps:
         assert step.text == " ".join(word.word for word in step.words).replace(" 's", "'s")
         for word in step.words[:2]:
-            assert word.probability == pytest.approx(told[word.word], rel=1e-3)
+            # Step by step and in one call bfloat16 rounds differently.
+            assert word.probability == pytest.approx(told[word.word], rel=0.03)
     (expected,) = captioner.caption(seen, options)
     assert [c.text for c in steps[-1].captions] == [c.text for c in expected]
     assert steps[-1].text == expected[0].text
