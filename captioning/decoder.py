@@ -154,8 +154,8 @@ class Decoder(nn.Module):
         places = photos.grid.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, heads, P, E/h)
         queries = self.query(outputs).flatten(1, 2).unflatten(-1, (heads, -1)).transpose(1, 2)
         scores = queries @ places.transpose(-1, -2) * queries.shape[-1] ** -0.5
-        weights = scores.softmax(-1)
-        seen = (weights @ places).transpose(1, 2).flatten(-2).unflatten(1, length)
+        weights = scores.float().softmax(-1)  # sums to 1 in bfloat16 too
+        seen = (weights.to(places.dtype) @ places).transpose(1, 2).flatten(-2).unflatten(1, length)
         return seen, weights.mean(1).unflatten(1, length)
 
     def _logits(self, outputs: Tensor, seen: Tensor | None) -> Tensor:
