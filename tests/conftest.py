@@ -21,6 +21,7 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side run files, but those that share the running page are one, as they are said to
     share it; for `--dist loadgroup`."""
