@@ -20,7 +20,7 @@ run: .venv/installed
 	@$(BIN)/python app.py $(ARGS)
 
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest -rs -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -rs -n 2 --dist loadfile $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

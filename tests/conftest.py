@@ -21,16 +21,6 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist, which reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side run files, but those that share the running page are one, as they are said to
-    share it; for `--dist loadgroup`."""
-    sharing = {item.path for item in items if "app_address" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "page" if item.path in sharing else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where that page writes: its output to `log`, visitors' files below `uploads`."""
