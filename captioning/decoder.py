@@ -19,13 +19,6 @@ class DecoderConfig:
     attention: bool = True  # without it the photo is read once, before the first word
     dropout: float = 0.5
 
-    @property
-    def shape(self) -> tuple[int, int, int, int, bool]:
-        """What two decoders must have in common to have weights of the same sizes."""
-        return (
-            self.vocabulary_size, self.grid_channels, self.embed_size, self.heads, self.attention
-        )  # fmt: skip
-
 
 class Photos(NamedTuple):
     """What the decoder has read of B photos; made once for each photo by `Decoder.read`.

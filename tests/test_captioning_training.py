@@ -175,7 +175,7 @@ def test_decoders_are_exported_together(world: World) -> None:
     decoder = load_parts(both).decoder
     assert isinstance(decoder, DecoderEnsemble)
     for name, value in load_parts(one).decoder.state_dict().items():
-        assert torch.equal(decoder.together()[1].state_dict()[name], value), name
+        assert torch.equal(decoder.decoders[1].state_dict()[name], value), name
     options = tiny_options(world, "further from both")
     main(["xe", *options, "--start-from", str(both), "--xe-epochs", "1"])  # of the first one
     main(["export", *tiny_options(world, "run"), "--after", "tune", "--weights", str(one)])

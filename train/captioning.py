@@ -316,7 +316,7 @@ def export(
 
 
 def _first(decoder: AnyDecoder) -> Decoder:
-    return decoder.together()[0] if isinstance(decoder, DecoderEnsemble) else decoder
+    return decoder.decoders[0] if isinstance(decoder, DecoderEnsemble) else decoder
 
 
 def _decoder_beside(folder: Path, encoder: Encoder, vocabulary: Vocabulary) -> Decoder:
