@@ -99,16 +99,17 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
     results = [answer, status, words, view, downloads, fold.first_words]
 
     def on_open(request: gr.Request) -> list[Any]:
-        settings = fold.linked.read(request)
+        # What was chosen or typed while the model was loading stays: `on_opened` searches for it.
+        settings = fold.linked.asked(request)
         try:
-            return [*answered(ready.get().example), *settings]
+            return [*answered(ready.get().example)[:-1], *settings]
         except WeightsError as error:
-            return [*unanswered(not_loaded(error)), *settings]
+            return [*unanswered(not_loaded(error))[:-1], *settings]
 
     def on_opened(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
         if answer is None or search_options(*choices) == answer.options:
             yield updates()
-        else:  # the page was opened by a link with other settings
+        else:  # a link or an impatient visitor asks for something else
             yield from search_again(ready, answer, *choices)
 
     def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
@@ -151,7 +152,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
     opened = page.load(
         on_open,
         None,
-        [*results, *fold.linked.components],
+        [*results[:-1], *fold.linked.components],
         show_progress="hidden",
         **private(_OPENING),
     ).then(on_opened, inputs, results, **_asks(status))

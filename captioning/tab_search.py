@@ -65,6 +65,7 @@ def build_search() -> SearchChoices:
         min_length = gr.Slider(1, 10, value=DEFAULTS.min_length, step=1, label="Words at least")
         max_length = gr.Slider(10, 40, value=DEFAULTS.max_length, step=1, label="Words at most")
         first_words = gr.Textbox(
+            value="",  # without it, the page sends null as long as the fold is closed
             label="Begin with these words, then press Enter",
             placeholder="a photo of",
             max_length=200,

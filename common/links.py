@@ -45,6 +45,13 @@ class LinkedSettings:
             values.append(value)
         return values
 
+    def asked(self, request: gr.Request) -> list[Any]:
+        """Updates of the components to what `read` says; none of those that stay at the default."""
+        return [
+            gr.skip() if value == component.value else value
+            for value, component in zip(self.read(request), self.components, strict=True)
+        ]
+
 
 def parse_setting(text: str, component: Any) -> Any:
     """The component's value that stands for this text of an address.

@@ -16,7 +16,8 @@ LIMIT = 90_000  # milliseconds; all of it takes a second where nothing else runs
 BROWSER_MARKS = [
     pytest.mark.browser,
     pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium found; on Debian: apt-get install chromium"
+        CHROMIUM is None,
+        reason="no Chromium found; on Debian: apt-get install chromium-headless-shell",
     ),
 ]
 

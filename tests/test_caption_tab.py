@@ -114,11 +114,22 @@ def test_opens_with_an_example_answered(page: gr.Blocks) -> None:
     assert "flower.jpg" in results[STATUS] and "data-word" in results[WORDS]
 
 
+def test_what_was_chosen_while_the_model_was_loading_stays(page: gr.Blocks) -> None:
+    opened = page.fns[next(n for n, function in page.fns.items() if function.name == "on_open")]
+    assert "first-words" not in [component.elem_id for component in opened.outputs]
+    results = handler(page, "on_open")(asked(beam="1"))
+    assert [number for number, result in enumerate(results) if not is_skip(result)] == [
+        ANSWER, STATUS, WORDS, VIEW, DOWNLOADS, DOWNLOADS + 2
+    ]  # fmt: skip
+    assert results[DOWNLOADS + 2] == 1
+    *_, last = handler(page, "on_opened")(results[ANSWER], *CHOICES[:-1], "a dog")
+    assert last[ANSWER].options.first_words == ("a", "dog")
+
+
 def test_opened_by_a_link_it_searches_again(page: gr.Blocks) -> None:
     opened = handler(page, "on_open")(asked(beam="1", captions="1", max_words="many"))
-    answer, settings = opened[ANSWER], opened[FIRST_WORDS + 1 :]
-    assert settings == ["beam", 1, 1.0, 0.9, 1, 4, 20]
-    *_, last = handler(page, "on_opened")(answer, *settings, "")
+    answer = opened[ANSWER]
+    *_, last = handler(page, "on_opened")(answer, "beam", 1, 1.0, 0.9, 1, 4, 20, "")
     assert len(last[ANSWER].captions) == 1 and last[ANSWER].photo is answer.photo
     (same,) = handler(page, "on_opened")(answer, *CHOICES)
     assert all(map(is_skip, same))

@@ -73,7 +73,7 @@ def check(options: argparse.Namespace) -> None:
     if importlib.util.find_spec("playwright") is None:
         missing.append("Playwright (pip install -r requirements-dev.txt)")
     if CHROMIUM is None:
-        missing.append("Chromium (on Debian: apt-get install chromium)")
+        missing.append("Chromium (on Debian: apt-get install chromium-headless-shell)")
     if missing:
         sys.exit(
             f"The live view is measured in a browser, for which {' and '.join(missing)} is "
