@@ -1,8 +1,5 @@
 """Each training stage on eight generated photos: it learns, resumes and runs in two processes."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ from captioning.captioner import load_parts
 from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_world, tiny_options
+from tests.two_processes import train_in_two
 from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
 from train.caption_features import Features
 from train.caption_objectives import CachedGrids, SelfCritical
@@ -91,19 +89,7 @@ def test_a_stage_ends_with_its_minutes(world: World) -> None:
 
 
 def test_two_processes_train_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is the first; another one joins it."""
-    options = ["xe", *tiny_options(world, "two"), "--xe-epochs", "2"]
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(29600 + os.getpid() % 3000)}
-    common |= {"WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    other = subprocess.Popen(
-        [sys.executable, "-m", "train.captioning", *options],
-        env=os.environ | common | {"RANK": "1", "LOCAL_RANK": "1"},
-        cwd=Path(__file__).parent.parent,
-    )
-    for name, value in (common | {"RANK": "0", "LOCAL_RANK": "0"}).items():
-        monkeypatch.setenv(name, value)
-    main(options)
-    assert other.wait(300) == 0
+    train_in_two(main, ["xe", *tiny_options(world, "two"), "--xe-epochs", "2"], monkeypatch)
     last = load_checkpoint(world.folder / "two" / "xe" / "last.pt", CPU)
     assert last is not None and last["done"] and last["step"] == 2
 

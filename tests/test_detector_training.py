@@ -1,9 +1,6 @@
 import argparse
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -25,6 +22,7 @@ from facial_keypoints.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.pipeline import landmark_box
 from facial_keypoints.predictor import KeypointPredictor
 from tests.drawn_faces import draw_face, write_faces_csv
+from tests.two_processes import train_in_two
 from train import evaluate_detection, evaluate_detection_faces
 from train.detector import best_network, export, main
 from train.detector_augment import photo_canvas
@@ -41,7 +39,6 @@ from train.detector_labels import box_offsets, label
 from train.detector_loss import assign, detector_loss
 from train.detector_metrics import match, match_scene, together
 from train.detector_mining import Mined, add_mined, mine
-from train.running_app import free_port
 from train.training import load_checkpoint
 
 TINY = ["--widths", "16", "24", "32", "32", "--depths", "1", "0", "0", "--neck", "16"]
@@ -155,15 +152,13 @@ def test_the_clock_ends_a_run(world: Path, tmp_path: Path) -> None:
     assert state["epoch"] < 999
 
 
-def test_two_processes_train_one_model(world: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", str(free_port()), "-m", "train.detector", "train"]
-    command += [*data_options(world), *TINY, "--epochs", "2", "--epoch-canvases", "32"]
-    command += ["--checkpoints", str(tmp_path), "--weights", str(tmp_path / "both")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("epoch 2:") == 1, "only the first process reports"
+def test_two_processes_train_one_model(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    options = ["train", *data_options(world), *TINY, "--epochs", "2", "--epoch-canvases", "32"]
+    options += ["--checkpoints", str(tmp_path), "--weights", str(tmp_path / "both")]
+    printed = train_in_two(main, options, monkeypatch)
+    assert "epoch 2:" in capsys.readouterr().out and "epoch 2:" not in printed
     assert load_network(tmp_path / "both").config.widths == (16, 24, 32, 32)
 
 
