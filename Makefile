@@ -19,8 +19,9 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -r
 run: .venv/installed
 	@$(BIN)/python app.py $(ARGS)
 
+# The processes that tests start find the modules compiled, also where Python is told to keep none.
 test: .venv/installed-dev
-	@$(BIN)/python -m pytest -rs -n 2 --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -rs -n 2 --dist loadfile $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

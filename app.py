@@ -4,6 +4,7 @@ import sys
 
 from starlette.middleware import Middleware
 
+import common.quick_gradio  # noqa: F401, before the modules that import Gradio
 import facial_keypoints.tabs
 from common.cores import fit_threads
 from common.photos import MAX_BYTES

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
+import common.quick_gradio  # noqa: F401, before the tests import Gradio
 from common.cores import usable_cores
 from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
 
