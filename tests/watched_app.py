@@ -11,7 +11,7 @@ from typing import Any
 
 import page
 
-AGE, EVERY = 6, 1  # seconds; in earnest they are minutes
+AGE, EVERY = 4, 1  # seconds; in earnest they are minutes
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
