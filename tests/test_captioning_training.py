@@ -106,6 +106,17 @@ def test_options_keep_their_kind_under_a_recipe(tmp_path: Path) -> None:
     assert (config.xe_minutes, config.train) == (4.5, ("one.json",))
 
 
+def test_an_export_takes_the_options_of_the_run(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ["export", "--checkpoints", str(world.folder / "run")]
+    trained, _ = parse(["all", *tiny_options(world, "run")])
+    exported, parsed = parse([*given, "--weights", str(tmp_path)])
+    assert exported == trained and parsed.weights == tmp_path
+    monkeypatch.setattr("sys.argv", ["train.captioning", *given, "--embed-size", "8"])
+    assert parse(None)[0].embed_size == 8
+
+
 def test_a_new_decoder_on_a_trained_encoder(world: World) -> None:
     options = [*tiny_options(world, "new"), "--start-from", str(world.folder / "run")]
     options += ["--no-attention", "--fresh-decoder", "--xe-epochs", "1"]

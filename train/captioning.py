@@ -16,8 +16,10 @@ import argparse
 import copy
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 from safetensors.torch import load_file
@@ -44,6 +46,7 @@ from train.caption_objectives import (
 )
 from train.caption_sheet import write_training_sheet
 from train.caption_stages import Stage, StageConfig
+from train.command_line import run
 from train.training import (
     Process,
     add_config_arguments,
@@ -257,11 +260,20 @@ class Training:
 
 
 def pretrained_encoder(config: CaptionConfig) -> Encoder:
-    """The ImageNet ResNet-50 that training starts from."""
+    """The ImageNet ResNet-50 that training starts from.
+
+    Raises FileNotFoundError where there is none and none can be downloaded.
+    """
     if config.encoder_weights:
         state = load_file(config.encoder_weights)
     else:
-        state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+        try:
+            state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+        except URLError as error:
+            raise FileNotFoundError(
+                f"torchvision's ImageNet ResNet-50 could not be downloaded ({error.reason}); "
+                "name a safetensors file of one with --encoder-weights"
+            ) from None
     encoder = Encoder(config.encoder_strides)
     encoder.load_state_dict(fold_batch_norm(state))
     return encoder
@@ -361,6 +373,10 @@ def parse(arguments: Sequence[str] | None) -> tuple[CaptionConfig, argparse.Name
     parser.add_argument("--output", type=Path, default=Path("out/captions.png"), help="of show")
     add_config_arguments(parser, defaults)
     parsed = parser.parse_args(arguments)
+    own = parsed.run / "config.json"
+    if parsed.command == "export" and not parsed.config and own.exists():
+        given_all = sys.argv[1:] if arguments is None else arguments
+        return parse([*given_all, "--config", str(own)])  # as the run was trained
     return config_from_arguments(CaptionConfig, parsed), parsed
 
 
@@ -386,4 +402,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

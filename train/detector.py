@@ -23,6 +23,7 @@ import torch
 from common.weights import save_model
 from facial_keypoints.detector_network import DetectorNet, DetectorNetConfig
 from facial_keypoints.predictor import fold_batch_norm
+from train.command_line import run
 from train.detector_batches import RandomCanvases
 from train.detector_dataset import PhotoStore, read_data
 from train.detector_sheet import write_canvases, write_worst
@@ -132,4 +133,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -19,6 +19,7 @@ from facial_keypoints.crops import crops_from_boxes
 from facial_keypoints.markup import five_points
 from facial_keypoints.pipeline import landmark_box, load_network
 from facial_keypoints.predictor import KeypointPredictor
+from train.command_line import run
 from train.detector_data import KeypointLabels, TeacherFace, landmark_boxes, read_teacher
 
 
@@ -83,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

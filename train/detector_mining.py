@@ -19,6 +19,7 @@ from tqdm import tqdm
 from common.photos import read_photo
 from facial_keypoints.cnn_detector import CnnDetector
 from facial_keypoints.detectors import Detector
+from train.command_line import run
 from train.detector_data import Scene, photos_of, read_scenes, split_scenes
 
 #: Score from which a box is kept, and at most so many of a photo.
@@ -88,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

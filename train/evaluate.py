@@ -4,6 +4,8 @@ import argparse
 import importlib
 import sys
 
+from train.command_line import run
+
 SUBJECTS = {
     "keypoints": "train.evaluate_keypoints",
     "detection": "train.evaluate_detection",
@@ -28,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

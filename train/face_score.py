@@ -35,6 +35,7 @@ from facial_keypoints.network import (
     preprocess,
 )
 from facial_keypoints.pipeline import load_network
+from train.command_line import run
 from train.detector_data import Scene, photos_of, read_scenes, split_scenes
 from train.detector_metrics import OVERLAP, overlaps
 from train.detector_mining import LEAST_SCORE
@@ -233,4 +234,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

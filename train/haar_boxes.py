@@ -13,6 +13,7 @@ import numpy as np
 
 from facial_keypoints.crops import crops_from_boxes, crops_from_points
 from facial_keypoints.detectors import QUICK, THOROUGH, HaarDetector, HaarPass
+from train.command_line import run
 from train.keypoint_data import LoadedFaces, load_faces, read_faces, split_by_subject
 
 
@@ -50,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

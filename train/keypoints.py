@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from common.weights import save_model
 from facial_keypoints.network import KeypointNet, KeypointNetConfig, Prediction, preprocess
+from train.command_line import run
 from train.keypoint_augment import (
     random_false_alarm,
     random_misplaced,
@@ -344,4 +345,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

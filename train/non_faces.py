@@ -15,6 +15,7 @@ from tqdm import tqdm
 from common.photos import PHOTO_SUFFIXES, PhotoError, read_photo
 from facial_keypoints.crops import crops_from_boxes, cut
 from facial_keypoints.detectors import HaarDetector, HaarPass
+from train.command_line import run
 
 #: Side of a stored false alarm in pixels, and over the side of its landmark box: room to jitter.
 ALARM_SIZE, ALARM_SCALE = 160, 1.8
@@ -78,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

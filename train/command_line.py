@@ -1,0 +1,17 @@
+"""How the programs of this folder end where something that they are given is missing."""
+
+import sys
+from collections.abc import Callable
+
+from common.weights import WeightsError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Runs a program; where it finds no such file, folder or weights, it ends with that sentence
+    and status 1 instead of a traceback."""
+    try:
+        main()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        sys.exit(f"{error.filename}: {error.strerror}" if error.strerror else str(error))
+    except WeightsError as error:
+        sys.exit(str(error))
