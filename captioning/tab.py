@@ -100,7 +100,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
 
     def on_open(request: gr.Request) -> list[Any]:
         # What was chosen or typed while the model was loading stays: `on_opened` searches for it.
-        settings = fold.linked.asked(request)
+        settings = fold.linked.updates(request)
         try:
             return [*answered(ready.get().example)[:-1], *settings]
         except WeightsError as error:

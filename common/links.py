@@ -45,7 +45,7 @@ class LinkedSettings:
             values.append(value)
         return values
 
-    def asked(self, request: gr.Request) -> list[Any]:
+    def updates(self, request: gr.Request) -> list[Any]:
         """Updates of the components to what `read` says; none of those that stay at the default."""
         return [
             gr.skip() if value == component.value else value

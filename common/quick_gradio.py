@@ -1,4 +1,4 @@
-"""Imports Gradio in half the time; import this before anything that imports Gradio.
+"""Imports Gradio without its type stubs; import this before anything that imports Gradio.
 
 For every component class, Gradio reads the source, renders the class's type stub anew and compares
 it with the .pyi file beside it: two of the four seconds that `import gradio` takes. It leaves out a

@@ -128,8 +128,11 @@ def test_what_was_chosen_while_the_model_was_loading_stays(page: gr.Blocks) -> N
 
 def test_opened_by_a_link_it_searches_again(page: gr.Blocks) -> None:
     opened = handler(page, "on_open")(asked(beam="1", captions="1", max_words="many"))
-    answer = opened[ANSWER]
-    *_, last = handler(page, "on_opened")(answer, "beam", 1, 1.0, 0.9, 1, 4, 20, "")
+    answer, updates = opened[ANSWER], opened[FIRST_WORDS:]
+    usual = CHOICES[:-1]
+    settings = [u if is_skip(new) else new for u, new in zip(usual, updates, strict=True)]
+    assert settings == ["beam", 1, 1.0, 0.9, 1, 4, 20]
+    *_, last = handler(page, "on_opened")(answer, *settings, "")
     assert len(last[ANSWER].captions) == 1 and last[ANSWER].photo is answer.photo
     (same,) = handler(page, "on_opened")(answer, *CHOICES)
     assert all(map(is_skip, same))

@@ -66,4 +66,4 @@ def test_the_rest_stays_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "“beam”" in message and "from 1 to 10" in message and "<b>" not in message
     with pytest.MonkeyPatch.context() as quiet:
         quiet.setattr(gr, "skip", lambda: "stays")
-        assert settings.asked(asked(beam="5", show="points")) == ["stays", 5, "stays"]
+        assert settings.updates(asked(beam="5", show="points")) == ["stays", 5, "stays"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian's browser; Playwright's own is not downloaded. None where there is none. The headless
-#: shell is the same engine without a desktop's windows, and opens the page in half the time.
+#: shell is the same engine without a desktop's windows, and opens the page with half the work.
 _BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
 CHROMIUM = next(filter(None, map(shutil.which, _BROWSERS)), None)
 CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
