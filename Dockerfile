@@ -25,8 +25,8 @@ COPY weights/ weights/
 COPY captioning/ captioning/
 COPY facial_keypoints/ facial_keypoints/
 COPY common/ common/
-COPY serving/ serving/
-COPY app.py page.py ./
+COPY web/ web/
+COPY app.py ./
 
 USER page
 EXPOSE 7860

@@ -1,26 +1,25 @@
-"""The web page: `python app.py [--host HOST] [--port PORT] …`; see `serving.options`."""
+"""The web page: `python app.py [--host HOST] [--port PORT] …`; see `web.server.options`."""
 
 import sys
 
 from starlette.middleware import Middleware
 
-import common.quick_gradio  # noqa: F401, before the modules that import Gradio
-import facial_keypoints.tabs
+import web.keypoints.tab
 from common.cores import fit_threads
-from common.photos import MAX_BYTES
-from common.theme import build_theme
-from common.ui import ASSETS, EXAMPLES
-from page import DELETE_AGE, DELETE_EVERY, build_page
-from serving.guards import guards
-from serving.health import Health, HealthAnswers
-from serving.log import use_log
-from serving.memory import return_memory
-from serving.options import parse_options
-from serving.request_log import RequestLog
-from serving.stopping import Stopping, stop
-from serving.upload_folder import delete_regularly, use_own_folders
+from common.photos.reader import MAX_BYTES
+from web.components import ASSETS, EXAMPLES
+from web.page import DELETE_AGE, DELETE_EVERY, build_page
+from web.server.health import Health, HealthAnswers
+from web.server.logging import use_log
+from web.server.memory import return_memory
+from web.server.middleware import guards
+from web.server.options import parse_options
+from web.server.request_log import RequestLog
+from web.server.shutdown import Stopping, stop
+from web.server.uploads import delete_regularly, use_own_folders
+from web.theme import build_theme
 
-MAX_UPLOAD = max(MAX_BYTES, facial_keypoints.tabs.MAX_CLIP_BYTES)
+MAX_UPLOAD = max(MAX_BYTES, web.keypoints.tab.MAX_CLIP_BYTES)
 STYLES = ("page.css", "live/live.css", "api/api.css")
 SCRIPTS = ("page.js", "line.js")
 VERSION = "1.0.0"
@@ -64,7 +63,7 @@ def main() -> None:
                     Middleware(HealthAnswers, report=health.report),
                     Middleware(RequestLog),
                     *guards(MAX_UPLOAD),
-                    facial_keypoints.tabs.FRAME_LIMIT,
+                    web.keypoints.tab.FRAME_LIMIT,
                 ]
             },
             head="".join(f"<script>{(ASSETS / name).read_text()}</script>" for name in SCRIPTS),

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from facial_keypoints.drawing import GROUP_COLOURS
+from facial_keypoints.drawing.faces import GROUP_COLOURS
 from facial_keypoints.face import Pose
-from facial_keypoints.head import HEAD_POINTS
-from facial_keypoints.markup import CLOSED_PARTS, PART_GROUPS, PARTS
-from facial_keypoints.pose import rotation_from_pose
+from facial_keypoints.geometry.mean_face import HEAD_POINTS
+from facial_keypoints.geometry.pose import rotation_from_pose
+from facial_keypoints.landmarks.markup import CLOSED_PARTS, PART_GROUPS, PARTS
 
 FOLDER = Path(__file__).resolve().parent
 POSE = Pose(yaw=18.0, pitch=4.0, roll=0.0)

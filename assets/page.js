@@ -1,8 +1,8 @@
 // What the page does beyond Gradio: links to a tab and its settings, saving files that never lie on
 // the server, photo formats that a browser does not know, dropping and pasting a photo anywhere.
 (() => {
-  // Links. Tabs by their ids in page.py and facial_keypoints/tabs.py, and the name that each level
-  // of them has in the address; settings come from common/links.py.
+  // Links. Tabs by their ids in web/page.py and web/keypoints/tab.py, and the name that each level
+  // of them has in the address; settings come from web/links.py.
   const LEVELS = {tab: ["keypoints", "captions"], view: ["photo", "live", "video"]}; // usual first
   const levelOf = (id) => Object.keys(LEVELS).find((level) => LEVELS[level].includes(id));
 
@@ -124,7 +124,7 @@
   document.addEventListener("error", (event) => mark(event, true), true);
   document.addEventListener("load", (event) => mark(event, false), true);
 
-  // Captions: everything about every word is in the page; see captioning/tab_words.py.
+  // Captions: everything about every word is in the page; see web/captions/words.py.
   const showOnly = (attribute, value) => {
     for (const part of document.querySelectorAll(`[data-${attribute}]`)) {
       part.hidden = part.dataset[attribute] !== value;

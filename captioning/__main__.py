@@ -19,7 +19,7 @@ from common.command_line import (
     process_photos,
     write_result,
 )
-from common.photos import PHOTO_SUFFIXES
+from common.photos.reader import PHOTO_SUFFIXES
 from common.weights import WeightsError
 
 BATCH = 32  # photos through the encoder and the search at once

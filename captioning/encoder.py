@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-from common.photos import PhotoSource, read_photo
+from common.photos.reader import PhotoSource, read_photo
 
 GRID_CHANNELS = 2048
 STRIDES = ("v1", "v1.5")

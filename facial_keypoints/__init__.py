@@ -10,30 +10,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .cnn_detector import CnnDetector
-    from .detectors import Detection, Detector, HaarDetector
-    from .drawing import DrawStyle, draw_faces
-    from .face import Face, Pose
-    from .filters import apply_filters
-    from .pipeline import FacialKeypoints
-    from .track import TrackedFace
-    from .tracking import Tracker
+    from facial_keypoints.detection.cnn import CnnDetector
+    from facial_keypoints.detection.detectors import Detection, Detector, HaarDetector
+    from facial_keypoints.drawing.faces import DrawStyle, draw_faces
+    from facial_keypoints.drawing.filters import apply_filters
+    from facial_keypoints.face import Face, Pose
+    from facial_keypoints.pipeline import FacialKeypoints
+    from facial_keypoints.video.track import TrackedFace
+    from facial_keypoints.video.tracker import Tracker
 
 #: Public name -> its module, imported when the name is first asked for: torch takes seconds, and
 #: the page is up before it.
 _HOMES = {
-    "CnnDetector": "cnn_detector",
-    "Detection": "detectors",
-    "Detector": "detectors",
-    "DrawStyle": "drawing",
+    "CnnDetector": "detection.cnn",
+    "Detection": "detection.detectors",
+    "Detector": "detection.detectors",
+    "DrawStyle": "drawing.faces",
     "Face": "face",
     "FacialKeypoints": "pipeline",
-    "HaarDetector": "detectors",
+    "HaarDetector": "detection.detectors",
     "Pose": "face",
-    "TrackedFace": "track",
-    "Tracker": "tracking",
-    "apply_filters": "filters",
-    "draw_faces": "drawing",
+    "TrackedFace": "video.track",
+    "Tracker": "video.tracker",
+    "apply_filters": "drawing.filters",
+    "draw_faces": "drawing.faces",
 }
 
 __all__ = [

@@ -22,15 +22,14 @@ from common.command_line import (
     write_result,
 )
 from common.files import replacing
-from common.photos import PHOTO_SUFFIXES, read_photo
+from common.photos.reader import PHOTO_SUFFIXES, read_photo
 from common.weights import WeightsError
-
-from .clip_command import check_clip_usage, is_clip, run_clips
-from .drawing import draw_faces
-from .export import Record, record_to_dict, to_csv, to_json, to_pts
-from .face import Face
-from .pipeline import DETECTORS, FacialKeypoints
-from .video_files import LIMITS
+from facial_keypoints.drawing.faces import draw_faces
+from facial_keypoints.export import Record, record_to_dict, to_csv, to_json, to_pts
+from facial_keypoints.face import Face
+from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
+from facial_keypoints.video.codec import LIMITS
+from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
 

@@ -14,8 +14,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from .face import Face
-from .markup import NUM_POINTS
+from facial_keypoints.face import Face
+from facial_keypoints.landmarks.markup import NUM_POINTS
 
 
 class _File(TypedDict):

@@ -9,17 +9,22 @@ import numpy as np
 import torch
 from PIL import Image
 
-from common.photos import read_photo
+from common.photos.reader import read_photo
 from common.precision import fastest_precision
 from common.weights import load_model
-
-from .cnn_detector import CnnDetector
-from .crops import Crops, crops_from_boxes, crops_from_points
-from .detectors import DEFAULT_DETECTOR, Detection, Detector, HaarDetector, strongest
-from .face import Face
-from .network import KeypointNet, KeypointNetConfig
-from .pose import estimate_pose
-from .predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from facial_keypoints.detection.cnn import CnnDetector
+from facial_keypoints.detection.detectors import (
+    DEFAULT_DETECTOR,
+    Detection,
+    Detector,
+    HaarDetector,
+    strongest,
+)
+from facial_keypoints.face import Face
+from facial_keypoints.geometry.pose import estimate_pose
+from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
+from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
+from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "facial_keypoints"
 

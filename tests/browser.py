@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from train.running_app import CHROMIUM
+from train.benchmark.running_app import CHROMIUM
 
 LIMIT = 90_000  # milliseconds; all of it takes a second where nothing else runs
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
-import common.quick_gradio  # noqa: F401, before the tests import Gradio
 from common.cores import usable_cores
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
 
 # Processes that run tests side by side share the cores, and so do the pages that they start:
 # more threads than cores wait for one another. Before anything imports torch.

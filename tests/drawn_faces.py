@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facial_keypoints.face import Pose
-from facial_keypoints.markup import PARTS
+from facial_keypoints.landmarks.markup import PARTS
 from tests.synthetic_faces import make_face
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, running_app
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, running_app
 
 FOLDER = ROOT / "assets" / "screenshots"
 WIDTHS = (1440, 820, 390)

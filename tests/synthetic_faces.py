@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from facial_keypoints.face import Face, Pose
-from facial_keypoints.head import HEAD_POINTS
-from facial_keypoints.markup import FLIP, NUM_POINTS
-from facial_keypoints.pose import rotation_from_pose
+from facial_keypoints.geometry.mean_face import HEAD_POINTS
+from facial_keypoints.geometry.pose import rotation_from_pose
+from facial_keypoints.landmarks.markup import FLIP, NUM_POINTS
 
 FRONTAL = Pose(0.0, 0.0, 0.0)
 

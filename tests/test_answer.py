@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.photos import PhotoError, read_photo
-from facial_keypoints.answer import (
+from common.photos.reader import PhotoError, read_photo
+from facial_keypoints.drawing.faces import DrawStyle
+from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
+from tests.synthetic_faces import make_face
+from web.keypoints.answer import (
     PREVIEW_SIDE,
     THUMBNAIL_SIDE,
     PhotoAnswer,
@@ -16,9 +19,6 @@ from facial_keypoints.answer import (
     part_confidence,
     scaled,
 )
-from facial_keypoints.drawing import DrawStyle
-from facial_keypoints.markup import PART_GROUPS, group_indices
-from tests.synthetic_faces import make_face
 
 NOTHING = DrawStyle(points=False, contours=False)
 

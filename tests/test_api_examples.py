@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.api_section import ADDRESS, API, EXAMPLES
+from web.api_section import ADDRESS, API, EXAMPLES
 
 COMMANDS = {"Python": [sys.executable], "JavaScript": ["node"], "curl": ["bash", "-eu"]}
 

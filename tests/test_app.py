@@ -16,7 +16,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from facial_keypoints.__main__ import main
-from train.running_app import ROOT, start_app
+from train.benchmark.running_app import ROOT, start_app
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from train.running_app import ROOT
+from train.benchmark.running_app import ROOT
 
 
 def audit(folder: Path, dependencies: list[dict[str, Any]] | None) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from common.background import Background
+from web.models import Background
 
 
 def test_loads_once_for_all_who_wait() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from serving.body_limit import BodyLimit
+from web.server.body_limit import BodyLimit
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from facial_keypoints.markup import interocular_distance
-from facial_keypoints.recording import RECORDING_COLUMNS
+from facial_keypoints.landmarks.markup import interocular_distance
+from facial_keypoints.video.recording import RECORDING_COLUMNS
 from tests.browser import BROWSER_MARKS, warm_context
-from train.fake_camera import (
+from train.benchmark.fake_camera import (
     RATE,
     ROUTE,
     WATCH,
@@ -24,8 +24,8 @@ from train.fake_camera import (
     lag,
     write_y4m,
 )
-from train.moving_face import moved
-from train.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from train.benchmark.moving_face import moved
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
 LIMIT = 240_000  # milliseconds; all of it takes a second where nothing else runs
 

@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Browser, expect
 
-from serving.api_section import ADDRESS, EXAMPLES
 from tests.browser import BROWSER_MARKS, watched_page
+from web.api_section import ADDRESS, EXAMPLES
 
 pytestmark = BROWSER_MARKS
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import BROWSER_MARKS, watched_page
 from tests.clips import write_clip
-from train.moving_face import Place, render
+from train.benchmark.moving_face import Place, render
 
 pytestmark = BROWSER_MARKS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioning.batches import Batches
 from captioning.captioner import Captioner
 from captioning.options import SearchOptions
-from common.turns import Turns
 from tests.caption_world import make_captioner
+from web.captions.batches import Batches
+from web.models import Turns
 
 OPTIONS = SearchOptions(num_captions=3)
 

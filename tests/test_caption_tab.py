@@ -16,19 +16,19 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from captioning.__main__ import main
-from captioning.answer import Answer, answer_photo, see_photo
 from captioning.attention import heat_map, name_place
 from captioning.caption import Alternative, Caption, Word
 from captioning.captioner import Captioner
 from captioning.options import SearchOptions
-from captioning.tab import build_tab
-from captioning.tab_download import json_file
-from captioning.tab_search import search_options
-from captioning.tab_why import shown
-from captioning.tab_words import Pace, in_the_making, summary, told
-from common.ui import Upload
 from tests.caption_world import make_captioner
-from train.running_app import free_port
+from train.benchmark.running_app import free_port
+from web.captions.answer import Answer, answer_photo, see_photo
+from web.captions.downloads import json_file
+from web.captions.search_form import search_options
+from web.captions.tab import build_tab
+from web.captions.why import shown
+from web.captions.words import Pace, in_the_making, summary, told
+from web.components import Upload
 
 #: As the fold opens: method, beam size, temperature, top-p, captions, words at least and at most,
 #: first words.

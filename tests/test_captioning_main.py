@@ -16,7 +16,7 @@ from PIL import Image
 from captioning import Captioner, SearchOptions
 from captioning.__main__ import main
 from captioning.decoder import Photos
-from common.photos import PhotoError
+from common.photos.reader import PhotoError
 from common.weights import WeightsError
 from tests.caption_world import make_captioner, make_photos
 
@@ -152,8 +152,8 @@ def test_wrong_usage_leaves_with_2(weights: Path, tmp_path: Path) -> None:
 def test_evaluation_prints_its_tables(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    from train import caption_metrics
-    from train.evaluate import main as evaluate
+    from train.captioning import metrics as caption_metrics
+    from train.evaluate.__main__ import main as evaluate
 
     monkeypatch.setattr(caption_metrics, "java_found", lambda: False)
     annotations = Path(make_photos(tmp_path)).read_text()

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from captioning.vocabulary import tokenize
-from train import caption_metrics
-from train.caption_metrics import CiderD, score_captions
+from train.captioning import metrics as caption_metrics
+from train.captioning.metrics import CiderD, score_captions
 
 
 def invent(seed: int, photos: int) -> tuple[list[list[list[str]]], list[list[str]]]:

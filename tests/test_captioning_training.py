@@ -11,12 +11,12 @@ from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_world, tiny_options
 from tests.two_processes import train_in_two
-from train.caption_data import CaptionRows, augmented_square, epoch_batches, load_set
-from train.caption_features import Features
-from train.caption_objectives import CachedGrids, SelfCritical
-from train.caption_stages import Stage
-from train.captioning import STAGES, main, parse
-from train.training import load_checkpoint
+from train.captioning.__main__ import STAGES, main, parse
+from train.captioning.data import CaptionRows, augmented_square, epoch_batches, load_set
+from train.captioning.features import Features
+from train.captioning.objectives import CachedGrids, SelfCritical
+from train.captioning.stages import Stage
+from train.engine import load_checkpoint
 
 CPU = torch.device("cpu")
 
@@ -230,7 +230,7 @@ def test_self_critical_loss_prefers_the_better_sample() -> None:
         def _rewards(self, words, photos):
             return [[1.0, 0.0]]
 
-    from train.caption_objectives import Batch
+    from train.captioning.objectives import Batch
 
     batch = Batch(torch.zeros(1), [0], torch.zeros(1, 1, 1, dtype=torch.long))
     loss, figures = Fixed().loss(lambda photos, words, where: logits, batch)  # type: ignore[arg-type]

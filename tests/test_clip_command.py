@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from facial_keypoints import __main__ as command
-from facial_keypoints import clip_command
 from facial_keypoints.pipeline import FacialKeypoints
+from facial_keypoints.video import command as clip_command
 from tests.clips import read_frames, read_sound, write_clip
-from train.moving_face import Place, render
+from train.benchmark.moving_face import Place, render
 
 Run = Callable[..., tuple[int, str, str]]
 

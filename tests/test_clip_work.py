@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.background import Background
-from facial_keypoints import clip_work as module
-from facial_keypoints.clip_work import ClipWork
 from facial_keypoints.face import Face
-from facial_keypoints.recording import Recording
-from facial_keypoints.tab_video import _looked, _worked
-from facial_keypoints.track import TrackedFace
-from facial_keypoints.video import Clip, Progress, VideoCancelled, VideoError
+from facial_keypoints.video import job as module
+from facial_keypoints.video.annotate import Clip, Progress, VideoCancelled, VideoError
+from facial_keypoints.video.job import ClipWork
+from facial_keypoints.video.recording import Recording
+from facial_keypoints.video.track import TrackedFace
+from web.keypoints.video import _looked, _worked
+from web.models import Background
 
 CLIP = Clip(Path("clip.mp4"), 64, 48, 10.0, True)
 FRAMES = 50
@@ -92,8 +92,8 @@ def messages(steps: list[list[Any]]) -> list[str]:
 def watched(monkeypatch: pytest.MonkeyPatch) -> dict[str, ClipWork]:
     """The page's list of work, with a stand-in for the work itself."""
     monkeypatch.setattr(module, "annotate_clip", annotate)
-    monkeypatch.setattr("facial_keypoints.tab_video.inspect_clip", lambda path: CLIP)
-    monkeypatch.setattr("facial_keypoints.tab_video._LOOK_EVERY", 0.05)
+    monkeypatch.setattr("web.keypoints.video.inspect_clip", lambda path: CLIP)
+    monkeypatch.setattr("web.keypoints.video._LOOK_EVERY", 0.05)
     return {}
 
 

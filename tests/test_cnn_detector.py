@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from common.weights import WeightsError, save_model
-from facial_keypoints.cnn_detector import CnnDetector, fit, load_network
-from facial_keypoints.detector_network import STRIDES, DetectorNet, DetectorNetConfig
+from facial_keypoints.detection.cnn import CnnDetector, fit, load_network
+from facial_keypoints.detection.network import STRIDES, DetectorNet, DetectorNetConfig
 from facial_keypoints.pipeline import make_detector
 
 SMALL = DetectorNetConfig(widths=(16, 16, 16, 16), depths=(0, 0, 0), neck=16)
@@ -91,6 +91,6 @@ def test_weights_are_loaded_as_they_were_saved(tmp_path: Path) -> None:
 
 
 def test_missing_weights_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facial_keypoints.cnn_detector.DEFAULT_WEIGHTS", tmp_path / "none")
+    monkeypatch.setattr("facial_keypoints.detection.cnn.DEFAULT_WEIGHTS", tmp_path / "none")
     with pytest.raises(WeightsError, match="missing"):
         make_detector("cnn")

@@ -22,7 +22,7 @@ from common.command_line import (
     process_photos,
     write_result,
 )
-from common.photos import PhotoError
+from common.photos.reader import PhotoError
 
 ROOT = Path(__file__).parent.parent
 

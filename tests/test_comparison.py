@@ -8,14 +8,14 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from common.photos import read_photo
+from common.photos.reader import read_photo
 from common.weights import WeightsError
-from facial_keypoints.answer import answer_photo
-from facial_keypoints.comparison import DETECTOR_COLOURS, Look, draw_looks, look
-from facial_keypoints.detectors import DETECTOR_TITLES, Detection
+from facial_keypoints.detection.comparison import DETECTOR_COLOURS, Look, draw_looks, look
+from facial_keypoints.detection.detectors import DETECTOR_TITLES, Detection
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
-from facial_keypoints.tab import Ready
-from facial_keypoints.tab_compare import Comparison, table
+from web.keypoints.answer import answer_photo
+from web.keypoints.compare import Comparison, table
+from web.keypoints.model import Ready
 
 
 class Fixed:

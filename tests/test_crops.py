@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facial_keypoints.crops import (
+from facial_keypoints.face import Pose
+from facial_keypoints.landmarks.crops import (
     CROP_SCALE,
     Crops,
     crop_matrices,
@@ -12,7 +13,6 @@ from facial_keypoints.crops import (
     to_crop,
     to_photo,
 )
-from facial_keypoints.face import Pose
 from tests.synthetic_faces import make_face
 
 

@@ -2,7 +2,7 @@ import copy
 
 import torch
 
-from facial_keypoints.detector_network import (
+from facial_keypoints.detection.network import (
     STRIDES,
     DetectorNet,
     DetectorNetConfig,
@@ -10,7 +10,7 @@ from facial_keypoints.detector_network import (
     decode,
     preprocess,
 )
-from facial_keypoints.predictor import fold_batch_norm
+from facial_keypoints.landmarks.predictor import fold_batch_norm
 
 SMALL = DetectorNetConfig(widths=(16, 16, 16, 16), depths=(1, 1, 1), neck=16)
 

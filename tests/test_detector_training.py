@@ -9,37 +9,38 @@ import pytest
 import torch
 
 from common.weights import save_model
-from facial_keypoints.cnn_detector import CnnDetector, load_network
-from facial_keypoints.detector_network import (
+from facial_keypoints.detection.cnn import CnnDetector, load_network
+from facial_keypoints.detection.detectors import Detection
+from facial_keypoints.detection.network import (
     Cells,
     DetectorNet,
     DetectorNetConfig,
     cell_grid,
 )
-from facial_keypoints.detectors import Detection
-from facial_keypoints.markup import five_points
-from facial_keypoints.network import KeypointNet, KeypointNetConfig
+from facial_keypoints.landmarks.markup import five_points
+from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
+from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import landmark_box
-from facial_keypoints.predictor import KeypointPredictor
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.two_processes import train_in_two
-from train import evaluate_detection, evaluate_detection_faces
-from train.detector import best_network, export, main
-from train.detector_augment import photo_canvas
-from train.detector_canvas import Faces, Picture, moved
-from train.detector_data import (
+from train.detector.__main__ import best_network, export, main
+from train.detector.augment import photo_canvas
+from train.detector.canvas import Faces, Picture, moved
+from train.detector.data import (
     KeypointLabels,
     landmark_boxes,
     read_scenes,
     read_teacher,
     teacher_boxes,
 )
-from train.detector_dataset import read_data
-from train.detector_labels import box_offsets, label
-from train.detector_loss import assign, detector_loss
-from train.detector_metrics import match, match_scene, together
-from train.detector_mining import Mined, add_mined, mine
-from train.training import load_checkpoint
+from train.detector.dataset import read_data
+from train.detector.labels import box_offsets, label
+from train.detector.loss import assign, detector_loss
+from train.detector.metrics import match, match_scene, together
+from train.detector.mining import Mined, add_mined, mine
+from train.engine import load_checkpoint
+from train.evaluate import detection as evaluate_detection
+from train.evaluate import detection_faces as evaluate_detection_faces
 
 TINY = ["--widths", "16", "24", "32", "32", "--depths", "1", "0", "0", "--neck", "16"]
 TINY += ["--workers", "0", "--batch-size", "8", "--canvas", "96", "--large-every", "4"]

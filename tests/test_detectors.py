@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from facial_keypoints.detectors import Detection, HaarDetector, _merge
+from facial_keypoints.detection.detectors import Detection, HaarDetector, _merge
 from facial_keypoints.pipeline import make_detector
 
 ASTRONAUT_FACE = (224, 124)  # the tip of the nose, by eye

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facial_keypoints.drawing import GROUP_COLOURS, DrawStyle, draw_faces, face_crop
+from facial_keypoints.drawing.faces import GROUP_COLOURS, DrawStyle, draw_faces, face_crop
 from facial_keypoints.face import Face, Pose
-from facial_keypoints.markup import PART_GROUPS, group_indices
+from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
 from tests.synthetic_faces import make_face, mirrored, noise_photo, scaled
 
 NOTHING = DrawStyle(points=False, contours=False)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tests.synthetic_faces import make_face
-from train import evaluate_live_browser
-from train.evaluate_live import RATE, ROUND_TRIP, STEADY_FILM, Answer, Show, fit_delay, steady
-from train.fake_camera import RATE as CAMERA_RATE
-from train.fake_camera import ROUTE, lag
-from train.moving_face import Place, moved
+from train.benchmark import live_browser as evaluate_live_browser
+from train.benchmark.fake_camera import RATE as CAMERA_RATE
+from train.benchmark.fake_camera import ROUTE, lag
+from train.benchmark.live import RATE, ROUND_TRIP, STEADY_FILM, Answer, Show, fit_delay, steady
+from train.benchmark.moving_face import Place, moved
 
 
 def followed(delay: float, speed: float) -> Show:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.photos import read_photo
-from train.evaluate_serving import TABS, Server, print_figures, single_rate, watched
-from train.load_clients import Load, Tally, make_photos, never_seen, run_clients
-from train.model_throughput import Throughput
+from common.photos.reader import read_photo
+from train.benchmark.load_clients import Load, Tally, make_photos, never_seen, run_clients
+from train.benchmark.model_throughput import Throughput
+from train.benchmark.serving import TABS, Server, print_figures, single_rate, watched
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from facial_keypoints.expression import Expression, ExpressionMeter, measure
 from facial_keypoints.face import Pose
-from facial_keypoints.markup import PARTS
+from facial_keypoints.geometry.expression import Expression, ExpressionMeter, measure
+from facial_keypoints.landmarks.markup import PARTS
 from tests.synthetic_faces import FRONTAL, make_face
 
 STEP = 40.0  # ms

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from common.weights import load_model, save_model
-from facial_keypoints.detector_network import DetectorNet, DetectorNetConfig
-from facial_keypoints.detectors import Detection
-from facial_keypoints.network import KeypointNet, KeypointNetConfig
+from facial_keypoints.detection.detectors import Detection
+from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig
+from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.pipeline import load_network
 from tests.test_detector_training import data_options, write_world
-from train.detector_data import Scene
-from train.face_score import Examples, FaceScoreConfig, fit, main, separation, truths
+from train.detector.data import Scene
+from train.keypoints.face_score import Examples, FaceScoreConfig, fit, main, separation, truths
 
 
 def test_what_a_box_lies_on() -> None:

@@ -8,15 +8,15 @@ import pytest
 from PIL import Image
 
 from assets.filters import draw_filters
-from facial_keypoints.face import Face, Pose
-from facial_keypoints.filters import (
+from facial_keypoints.drawing.filters import (
     FILTERS,
     PICTURES,
     apply_filters,
     filter_matrix,
     filter_picture,
 )
-from facial_keypoints.markup import PARTS
+from facial_keypoints.face import Face, Pose
+from facial_keypoints.landmarks.markup import PARTS
 from tests.synthetic_faces import make_face, mirrored, noise_photo, scaled
 
 GREY = np.full((400, 400, 3), 128, np.uint8)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
-from serving.asgi import Application
-from serving.body_limit import BodyLimit, UploadLimit
-from serving.closed_paths import ClosedPaths, is_closed
-from serving.last_resort import LastResort
-from serving.response_headers import HEADERS, ResponseHeaders
+from web.server.asgi import Application
+from web.server.body_limit import BodyLimit, UploadLimit
+from web.server.closed_paths import ClosedPaths, is_closed
+from web.server.errors import LastResort
+from web.server.response_headers import HEADERS, ResponseHeaders
 
 
 class Answer:

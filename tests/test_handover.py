@@ -6,8 +6,8 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from common.handover import alt_text, alt_text_line, photo_to_carry, same_photo
-from common.ui import PhotoInput, Upload
+from web.components import PhotoInput, Upload
+from web.photo_transfer import alt_text, alt_text_line, photo_to_carry, same_photo
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facial_keypoints import inspection
-from facial_keypoints.drawing import GROUP_COLOURS
-from facial_keypoints.inspection import (
+from facial_keypoints.drawing import inspection
+from facial_keypoints.drawing.faces import GROUP_COLOURS
+from facial_keypoints.drawing.inspection import (
     face_input,
     feature_maps,
     filter_count,
@@ -19,8 +19,8 @@ from facial_keypoints.inspection import (
     layer_names,
     tile_maps,
 )
-from facial_keypoints.markup import NUM_POINTS
-from facial_keypoints.network import KeypointNet, preprocess
+from facial_keypoints.landmarks.markup import NUM_POINTS
+from facial_keypoints.landmarks.network import KeypointNet, preprocess
 from tests.synthetic_faces import make_face, noise_photo
 
 

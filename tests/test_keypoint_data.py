@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from facial_keypoints.export import to_pts
-from facial_keypoints.markup import FLIP
+from facial_keypoints.landmarks.markup import FLIP
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.synthetic_faces import make_face
-from train.keypoint_augment import degrade, random_misplaced, random_non_face, random_view
-from train.keypoint_data import LabelledFace, read_faces, split_by_subject
+from train.keypoints.augment import degrade, random_misplaced, random_non_face, random_view
+from train.keypoints.data import LabelledFace, read_faces, split_by_subject
 
 
 def write_photo(path: Path, width: int = 300, height: int = 200) -> None:

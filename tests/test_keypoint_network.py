@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from facial_keypoints.crops import crops_from_points
-from facial_keypoints.markup import FLIP, NUM_POINTS, PARTS
-from facial_keypoints.network import KeypointNet, KeypointNetConfig, preprocess
-from facial_keypoints.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from facial_keypoints.landmarks.crops import crops_from_points
+from facial_keypoints.landmarks.markup import FLIP, NUM_POINTS, PARTS
+from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig, preprocess
+from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
 from tests.synthetic_faces import make_face, noise_photo
 
 TINY = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}

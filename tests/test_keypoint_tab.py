@@ -11,11 +11,11 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from facial_keypoints.answer import PhotoAnswer, answer_photo
 from facial_keypoints.face import Face, Pose
-from facial_keypoints.tab_cards import cards, summary
-from facial_keypoints.tab_downloads import csv_file, json_file, photo_file
 from tests.synthetic_faces import make_face
+from web.keypoints.answer import PhotoAnswer, answer_photo
+from web.keypoints.cards import cards, summary
+from web.keypoints.downloads import csv_file, json_file, photo_file
 
 
 def answered(examples: Path, *faces: Face, name: str = "cat.jpg") -> PhotoAnswer:

@@ -8,14 +8,14 @@ import cv2
 import pytest
 import torch
 
-from facial_keypoints.network import KeypointNetConfig
+from facial_keypoints.landmarks.network import KeypointNetConfig
 from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
-from train.keypoint_data import load_faces, read_faces
-from train.keypoint_metrics import point_errors, predict_from_boxes
-from train.keypoints import export, main
-from train.running_app import free_port
-from train.training import load_checkpoint
+from train.benchmark.running_app import free_port
+from train.engine import load_checkpoint
+from train.keypoints.__main__ import export, main
+from train.keypoints.data import load_faces, read_faces
+from train.keypoints.metrics import point_errors, predict_from_boxes
 
 TINY = ["--widths", "16", "32", "32", "32", "--depths", "1", "1", "1", "1"]
 TINY += ["--workers", "0", "--batch-size", "16", "--warmup", "0.1"]

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from common.links import LinkedSettings, parse_setting
+from web.links import LinkedSettings, parse_setting
 
 SEARCH = gr.Radio([("Beam search", "beam"), ("Sampling", "sample")], value="beam", render=False)
 SHOW = gr.CheckboxGroup(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.jpeg import encode_jpeg
-from facial_keypoints.expression import Expression
-from facial_keypoints.filters import filter_matrix
-from facial_keypoints.live import (
+from common.photos.jpeg import encode_jpeg
+from facial_keypoints.drawing.filters import filter_matrix
+from facial_keypoints.geometry.expression import Expression
+from facial_keypoints.video.sessions import (
     Frame,
     LiveAnswer,
     LiveError,
@@ -20,8 +20,8 @@ from facial_keypoints.live import (
     LiveSessions,
     decode_frame,
 )
-from facial_keypoints.live_wire import answer_to_dict, error_to_dict, filter_motion, parse_frame
-from facial_keypoints.track import TrackedFace
+from facial_keypoints.video.track import TrackedFace
+from facial_keypoints.video.wire import answer_to_dict, error_to_dict, filter_motion, parse_frame
 from tests.synthetic_faces import make_face
 
 JPEG = encode_jpeg(np.full((48, 64, 3), 90, np.uint8))

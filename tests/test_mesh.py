@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from facial_keypoints.head import HEAD_POINTS
-from facial_keypoints.markup import FLIP, PARTS
-from facial_keypoints.mesh import EDGES, OPENINGS
+from facial_keypoints.drawing.mesh import EDGES, OPENINGS
+from facial_keypoints.geometry.mean_face import HEAD_POINTS
+from facial_keypoints.landmarks.markup import FLIP, PARTS
 
 
 def crossings() -> list[tuple[list[int], list[int]]]:

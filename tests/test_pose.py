@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from facial_keypoints.face import Pose
-from facial_keypoints.markup import FLIP, NUM_POINTS
-from facial_keypoints.pose import estimate_pose, pose_from_rotation, rotation_from_pose
+from facial_keypoints.geometry.pose import estimate_pose, pose_from_rotation, rotation_from_pose
+from facial_keypoints.landmarks.markup import FLIP, NUM_POINTS
 from tests.synthetic_faces import head_points
 
 SIZE = (640, 480)

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facial_keypoints.video_files import edit_clip, inspect_clip
+from facial_keypoints.video.codec import edit_clip, inspect_clip
 from tests.clips import write_clip
 from tests.stranger import API, Reply, Stranger, photo
 from tests.watched_app import AGE, is_here
-from train.running_app import ROOT, START_LIMIT, free_port
+from train.benchmark.running_app import ROOT, START_LIMIT, free_port
 
 NAME, PASSWORD = "ada", "correct horse"
 SERIAL = b"camera 4711"

@@ -8,17 +8,17 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from captioning.tab_quality import by_metric, hard_photos
-from common.charts import Bar, BarRow, bar_table
-from common.model_card import number, parse_card, read_card
-from common.photos import PhotoError
-from common.quality import Case, build_quality, cases_html
-from common.worsened import blurred, coarse, dark
-from facial_keypoints.crops import crops_from_points, to_crop
-from facial_keypoints.hard_cases import SIDE, _turned, hard_cases
-from facial_keypoints.markup import interocular_distance
-from facial_keypoints.tab_quality import by_part, by_size, by_yaw
+from common.corruptions import blurred, coarse, dark
+from common.photos.reader import PhotoError
+from facial_keypoints.landmarks.crops import crops_from_points, to_crop
+from facial_keypoints.landmarks.markup import interocular_distance
 from tests.synthetic_faces import make_face
+from web.captions.quality import by_metric, hard_photos
+from web.charts import Bar, BarRow, bar_table
+from web.keypoints.hard_cases import SIDE, _turned, hard_cases
+from web.keypoints.quality import by_part, by_size, by_yaw
+from web.model_card import number, parse_card, read_card
+from web.model_quality import Case, build_quality, cases_html
 
 CARD = """# Model card
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facial_keypoints import recording as module
-from facial_keypoints.expression import Expression
 from facial_keypoints.face import Face
-from facial_keypoints.recording import (
+from facial_keypoints.geometry.expression import Expression
+from facial_keypoints.video import recording as module
+from facial_keypoints.video.recording import (
     CLIP_COLUMNS,
     RECORDING_COLUMNS,
     ClipRecord,
@@ -19,7 +19,7 @@ from facial_keypoints.recording import (
     clips_to_csv,
     clips_to_json,
 )
-from facial_keypoints.track import TrackedFace
+from facial_keypoints.video.track import TrackedFace
 from tests.synthetic_faces import make_face
 
 

@@ -14,13 +14,13 @@ import pytest
 from gradio.queueing import Event, Queue
 from starlette.middleware import Middleware
 
-from common.background import Background
-from serving.health import Health, HealthAnswers
-from serving.log import JsonLines, TextLines, log_request, size_class
-from serving.options import AUTH, parse_options
-from serving.request_log import RequestLog, endpoint
-from serving.waiting_line import WaitingLine, use_waiting_line
-from train.running_app import ROOT, free_port
+from train.benchmark.running_app import ROOT, free_port
+from web.models import Background
+from web.server.health import Health, HealthAnswers
+from web.server.logging import JsonLines, TextLines, log_request, size_class
+from web.server.options import AUTH, parse_options
+from web.server.queue import WaitingLine, use_waiting_line
+from web.server.request_log import RequestLog, endpoint
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +227,9 @@ def test_a_login_closes_the_page_and_not_its_health() -> None:
 
 
 def test_memory_settings_are_taken() -> None:
-    check = "import platform, serving.memory as m; print(platform.libc_ver()[0], m.return_memory())"
+    check = (
+        "import platform, web.server.memory as m; print(platform.libc_ver()[0], m.return_memory())"
+    )
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=ROOT)
     library, taken = run.stdout.split() if run.stdout.count(" ") == 1 else ("", "")
     assert taken == str(library == "glibc"), run.stdout + run.stderr

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from facial_keypoints.smoothing import MAX_CARRY, MAX_GAP, OneEuroFilter, face_size
+from facial_keypoints.video.smoothing import MAX_CARRY, MAX_GAP, OneEuroFilter, face_size
 from tests.synthetic_faces import make_face
 
 STEP = 40.0  # ms

@@ -12,7 +12,7 @@ import pytest
 from tests.bad_input.case import plain
 from tests.picture_files import encode, quadrants
 from tests.stranger import API, Reply, Stranger, photo
-from train.running_app import ROOT
+from train.benchmark.running_app import ROOT
 
 VALUES: list[Any] = [None, True, -1, 0, 3, 2.5, 1e308, -1e308, 2**70, "", "points", "x" * 100_000]
 VALUES += ["../../etc/passwd", "\0", "<script>alert(1)</script>", [], [None], ["points"], [[]]]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from facial_keypoints import FacialKeypoints
-from facial_keypoints.detectors import Detection
-from facial_keypoints.markup import interocular_distance
-from facial_keypoints.track import TrackedFace
-from facial_keypoints.tracking import Pace, Tracker, inside, overlap
-from train.moving_face import FRAME_SIZE, Place, moved, render, with_noise
+from facial_keypoints.detection.detectors import Detection
+from facial_keypoints.landmarks.markup import interocular_distance
+from facial_keypoints.video.track import TrackedFace
+from facial_keypoints.video.tracker import Pace, Tracker, inside, overlap
+from train.benchmark.moving_face import FRAME_SIZE, Place, moved, render, with_noise
 
 STEP = 50.0  # ms, 20 frames a second
 MIDDLE = Place(320, 240, 90)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from common.cores import usable_cores
-from common.turns import Turns
+from web.models import Turns
 
 
 def test_no_more_at_once_than_there_are_turns() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from serving.upload_folder import delete_older, delete_regularly
-from train.running_app import ROOT
+from train.benchmark.running_app import ROOT
+from web.server.uploads import delete_older, delete_regularly
 
 SHOW = """
 import os, tempfile
-from serving.upload_folder import use_own_folders
+from web.server.uploads import use_own_folders
 print(*use_own_folders(), os.environ["GRADIO_TEMP_DIR"], tempfile.gettempdir(), sep="\\n")
 """
 

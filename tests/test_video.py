@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from facial_keypoints import video_files
 from facial_keypoints.face import Face
 from facial_keypoints.pipeline import FacialKeypoints
-from facial_keypoints.video import (
+from facial_keypoints.video import codec as video_files
+from facial_keypoints.video.annotate import (
     Clip,
     Progress,
     VideoCancelled,
@@ -20,9 +20,9 @@ from facial_keypoints.video import (
     annotate_clip,
     inspect_clip,
 )
-from facial_keypoints.video_files import edit_clip
+from facial_keypoints.video.codec import edit_clip
 from tests.clips import read_frames, read_sound, turn, write_clip
-from train.moving_face import Place, moved, render
+from train.benchmark.moving_face import Place, moved, render
 
 SIZE = (96, 64)
 

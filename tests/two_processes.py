@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from train.running_app import ROOT, free_port
+from train.benchmark.running_app import ROOT, free_port
 
 
 def train_in_two(

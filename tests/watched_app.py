@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-import page
+from web import page
 
 AGE, EVERY = 4, 1  # seconds; in earnest they are minutes
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from facial_keypoints.filters import FILTERS, PICTURES
+from facial_keypoints.drawing.filters import FILTERS, PICTURES
 
 WIDTH = 800  # pixels of a finished picture
 FINER = 4  # times as many while painting

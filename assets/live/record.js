@@ -22,7 +22,7 @@ class Recording {
 
   end() { this.ended = true; }
 
-  // As Recording.add in facial_keypoints/recording.py: faces whose last points are only shown for
+  // As Recording.add in facial_keypoints/video/recording.py: faces whose last points are only shown for
   // a moment more were not measured.
   add(answer, video) {
     this.start ??= answer.time;

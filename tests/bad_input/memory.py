@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from train.running_app import ROOT
+from train.benchmark.running_app import ROOT
 
 _READ = """
 import sys
-from common.photos import PhotoError, read_photo
+from common.photos.reader import PhotoError, read_photo
 from tests.bad_input.memory import of_this_process, reset_peak
 reset_peak()
 before = of_this_process("VmRSS")

@@ -1,0 +1,1 @@
+"""Any photo file read safely: limits, pixels, JPEG."""

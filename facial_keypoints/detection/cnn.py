@@ -1,0 +1,140 @@
+"""The face detector of this project: its own CNN behind the `Detector` protocol."""
+
+import copy
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torchvision.ops import nms
+
+from common.precision import fastest_precision
+from common.weights import load_model
+from facial_keypoints.detection.detectors import Detection
+from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig, decode, preprocess
+from facial_keypoints.landmarks.predictor import fold_batch_norm
+
+DEFAULT_WEIGHTS = Path(__file__).parents[2] / "weights" / "face_detector"
+
+#: Longer side in pixels to which photos are brought, and the most that small ones are enlarged.
+SIDE, MOST_ENLARGED = 640, 2.5
+#: Score from which a detection is handed on: lower than it would be if it had to be right alone,
+#: since the keypoint CNN looks again. Chosen on the validation photos.
+MIN_SCORE = 0.6
+#: Intersection over union from which two boxes show the same face.
+OVERLAP = 0.45
+#: At most so many boxes a photo go through non-maximum suppression.
+MOST_BOXES = 1000
+
+
+class CnnDetector:
+    """Finds faces with a CNN in one look at the photo.
+
+    network: batch norm folded or not; is put in eval mode.
+    side: longer side in pixels to which photos are brought; small ones are enlarged by at most
+        `MOST_ENLARGED`.
+    min_score: 0..1, detections under it are left out.
+    """
+
+    name = "cnn"
+
+    def __init__(self, network: DetectorNet, side: int = SIDE, min_score: float = MIN_SCORE):
+        self.network = network.eval()
+        self.side, self.min_score = side, min_score
+        parameter = next(network.parameters())
+        self.device, self.precision = parameter.device, parameter.dtype
+
+    @classmethod
+    def load(
+        cls, weights: str | Path | None = None, device: str | torch.device | None = None
+    ) -> "CnnDetector":
+        """The trained detector, ready to use, in the precision that is fastest here.
+
+        Args:
+            weights: path of NAME.safetensors (NAME.json beside it); the project's own by default.
+            device: of torch; by default a GPU where there is one.
+
+        Raises:
+            WeightsError: the weights are missing, damaged or of another kind.
+        """
+        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        network = load_network(weights).to(device)
+        return cls(network.to(_network_precision(network)))
+
+    def __call__(self, image: np.ndarray) -> list[Detection]:
+        """See `Detector`; the detections have points."""
+        canvas, scale = fit(image, self.side, round(self.network.config.mean))
+        boxes, scores, points = self.run_network(canvas)
+        # Pixel centres are at whole numbers: the canvas's corner at -0.5 is the photo's.
+        boxes = (boxes + 0.5) / (*scale, *scale) - 0.5
+        points = (points + 0.5) / scale - 0.5
+        return [
+            Detection(np.array([*box[:2], *(box[2:] - box[:2])]), float(score), five)
+            for box, score, five in zip(boxes, scores, points, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def run_network(self, canvas: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The CNN on a canvas, and non-maximum suppression.
+
+        Args:
+            canvas: (H, W, 3) uint8 RGB, H and W multiples of 32.
+
+        Returns:
+            (N, 4) left, top, right, bottom edge, (N,) scores 0..1 and (N, 5, 2) points; float64,
+            pixels of the canvas, the surest first.
+        """
+        photo = torch.from_numpy(canvas).to(self.device)[None]
+        cells = decode(self.network(preprocess(photo, self.network.config).to(self.precision)))
+        logit = cells.logit[0]
+        threshold = float(np.log(self.min_score / (1 - self.min_score)))
+        seen = torch.nonzero(logit >= threshold).squeeze(1)
+        if len(seen) > MOST_BOXES:
+            seen = seen[logit[seen].topk(MOST_BOXES).indices]
+        kept = seen[nms(cells.box[0, seen], logit[seen], OVERLAP)]
+        results = cells.box[0, kept], torch.sigmoid(logit[kept]), cells.points[0, kept]
+        return tuple(result.double().cpu().numpy() for result in results)  # type: ignore[return-value]
+
+
+def fit(image: np.ndarray, side: int, grey: int) -> tuple[np.ndarray, np.ndarray]:
+    """A photo brought to the CNN's scale.
+
+    Args:
+        image: (H, W, 3) uint8 RGB. side: of the result, at most. grey: fills the border.
+
+    Returns:
+        (h, w, 3) uint8 RGB canvas, h and w multiples of 32, the photo in its top left corner; and
+        (2,) float64, canvas pixels for a pixel of the photo, in x and in y.
+    """
+    size = np.array(image.shape[1::-1])
+    scale = min(side / size.max(), MOST_ENLARGED)
+    fitted = np.maximum(1, np.round(size * scale)).astype(int)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image, fitted.tolist(), interpolation=interpolation)
+    width, height = -(-fitted // 32) * 32
+    canvas = np.full((height, width, 3), grey, np.uint8)
+    canvas[: fitted[1], : fitted[0]] = small
+    return canvas, fitted / size
+
+
+def load_network(weights: str | Path | None = None) -> DetectorNet:
+    """The trained CNN with batch norm folded, in eval mode, on the CPU.
+
+    Raises:
+        WeightsError: the weights are missing, damaged or of another kind.
+    """
+    state, metadata = load_model(weights or DEFAULT_WEIGHTS)
+    network = DetectorNet(DetectorNetConfig.from_dict(metadata["config"])).eval()
+    network.load_state_dict(state)
+    return fold_batch_norm(network).to(memory_format=torch.channels_last)
+
+
+def _network_precision(network: DetectorNet) -> torch.dtype:
+    """What the CNN runs fastest in on the device it is on."""
+    device = next(network.parameters()).device
+    photo = torch.zeros((1, 3, 480, 640), device=device).to(memory_format=torch.channels_last)
+
+    def run(precision: torch.dtype) -> None:
+        copy.deepcopy(network).to(precision)(photo)  # the weights keep all their digits
+
+    return fastest_precision(device, run)

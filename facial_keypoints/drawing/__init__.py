@@ -1,0 +1,1 @@
+"""Drawing on photos: faces, text, filters, and pictures of the network's inside."""

@@ -1,0 +1,1 @@
+"""What the points tell of the head: mean face, pose, expression."""

@@ -1,0 +1,230 @@
+"""The keypoint CNN: a face crop in, 68 points with uncertainties and a face score out.
+
+A small residual encoder, a U-Net-like decoder up to a quarter of the input's resolution, one
+heat map for each point and a soft-argmax over it (Sun et al., "Integral Human Pose Regression",
+ECCV 2018). Each point's uncertainty is the scale of a Laplace distribution, read from the
+features under its own heat map (the likelihood follows Kumar et al., "LUVLi Face Alignment",
+CVPR 2020, with one scale for both axes).
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facial_keypoints.landmarks.markup import NUM_POINTS
+
+
+@dataclass(frozen=True)
+class KeypointNetConfig:
+    """Architecture and preprocessing; stored beside the weights."""
+
+    input_size: int = 128  # pixels, side of the square crop
+    widths: tuple[int, ...] = (32, 96, 160, 256)  # channels at strides 4, 8, 16, 32
+    depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at these strides
+    head: str = "heatmap"  # or "regression": coordinates from the flattened deepest features
+    heatmap_stride: int = 8  # 4 or 8: input pixels a heat-map cell
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)  # RGB, of 0..255
+    std: tuple[float, float, float] = (64.0, 64.0, 64.0)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "KeypointNetConfig":
+        """The config that `dataclasses.asdict` and JSON made of one."""
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**fields)
+
+
+class Prediction(NamedTuple):
+    """points: (N, 68, 2) float32, crop coordinates (-0.5..0.5 is the crop's width).
+    log_scale: (N, 68) float32, log of the Laplace scale in crop coordinates.
+    face_logit: (N,) float32; its sigmoid is the probability that the crop holds a face.
+    """
+
+    points: Tensor
+    log_scale: Tensor
+    face_logit: Tensor
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with batch norm and a shortcut (He et al., CVPR 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = conv_block(inputs, outputs, 3, stride)
+        self.conv2 = conv_block(outputs, outputs, 3, activate=False)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            pool = nn.AvgPool2d(stride) if stride != 1 else nn.Identity()
+            self.shortcut = nn.Sequential(pool, conv_block(inputs, outputs, 1, activate=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
+
+
+class KeypointNet(nn.Module):
+    """See the module's docstring. Takes what `preprocess` returns."""
+
+    def __init__(self, config: KeypointNetConfig | None = None):
+        super().__init__()
+        self.config = config = config or KeypointNetConfig()
+        widths = config.widths
+        # Overlapping patches straight to stride 4: maps at stride 2 cost more than they give.
+        self.stem = conv_block(3, widths[0], kernel=8, stride=4, padding=2)
+        stages = []
+        for level, (width, depth) in enumerate(zip(widths, config.depths, strict=True)):
+            first = ResidualBlock(widths[max(level - 1, 0)], width, stride=2 if level else 1)
+            stages.append(
+                nn.Sequential(first, *(ResidualBlock(width, width) for _ in range(depth - 1)))
+            )
+        self.stages = nn.ModuleList(stages)
+        self.face = FaceHead(sum(widths))
+        if config.head == "regression":
+            self.points: nn.Module = RegressionHead(config)
+        elif config.head == "heatmap":
+            self.points = HeatmapHead(config)
+        else:
+            raise ValueError(f"head is 'heatmap' or 'regression', not {config.head!r}")
+
+    def convolve_in(self, precision: torch.dtype) -> "KeypointNet":
+        """Casts the convolutions, in place; the rest stays float32. Returns the network."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(precision)
+        return self
+
+    def forward(self, x: Tensor) -> Prediction:
+        features = self.features(x)
+        points, log_scale = self.points(features)
+        return Prediction(points, log_scale, self.face(mean_features(features)))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """What each stage makes of `preprocess`'s result: (N, widths[i], h, w), shallow first."""
+        features = []
+        x = self.stem(x.to(next(self.stem.parameters()).dtype))
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+def mean_features(features: list[Tensor]) -> Tensor:
+    """(N, sum of the widths) float32: the mean over the crop of every stage's features."""
+    return torch.cat([stage.mean(dim=(2, 3)).float() for stage in features], dim=1)
+
+
+class FaceHead(nn.Module):
+    """Whether the crop holds a face: (N, C) float32 of `mean_features` to a logit (N,) float32.
+
+    It reads every stage, since the deepest features are made for placing points; trained alone
+    (`train.keypoints.face_score`) it leaves them as they are.
+    """
+
+    def __init__(self, channels: int, units: int = 64):
+        super().__init__()
+        self.hidden = nn.Linear(channels, units)
+        self.logit = nn.Linear(units, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.logit(F.relu(self.hidden(x))).squeeze(1)
+
+
+class HeatmapHead(nn.Module):
+    """Decodes the stages' features to one heat map a point, read by soft-argmax."""
+
+    def __init__(self, config: KeypointNetConfig):
+        super().__init__()
+        self.cells = config.input_size // config.heatmap_stride
+        widths = config.widths[{4: 0, 8: 1}[config.heatmap_stride] :]
+        pairs = list(pairwise(widths))
+        self.narrow = nn.ModuleList(conv_block(deep, width, 1) for width, deep in pairs)
+        self.lateral = nn.ModuleList(
+            conv_block(width, width, 1, activate=False) for width, _ in pairs
+        )
+        self.smooth = nn.ModuleList(conv_block(width, width, 3) for width, _ in pairs)
+        self.heatmaps = nn.Conv2d(widths[0], NUM_POINTS, 1)
+        self.log_scale = PerPointLinear(widths[0])
+
+    def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        x = features[-1]
+        laterals = features[-1 - len(self.smooth) : -1]
+        for level in reversed(range(len(self.smooth))):
+            x = F.interpolate(self.narrow[level](x), scale_factor=2.0, mode="nearest")
+            x = self.smooth[level](F.relu(x + self.lateral[level](laterals[level])))
+        probability = torch.softmax(self.heatmaps(x).flatten(2).float(), dim=2)
+        points = probability @ _cell_centres(self.cells, x.device)
+        # Detached: the uncertainty must not pull the heat maps towards what is easy to predict.
+        seen = probability.detach() @ x.flatten(2).transpose(1, 2).float()
+        return points, self.log_scale(seen)
+
+
+class RegressionHead(nn.Module):
+    """Coordinates and uncertainties by one linear layer; the plain alternative to heat maps."""
+
+    def __init__(self, config: KeypointNetConfig, width: int = 128):
+        super().__init__()
+        side = config.input_size // 32
+        self.reduce = conv_block(config.widths[-1], width, 1)
+        self.linear = nn.Linear(width * side * side, NUM_POINTS * 3)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        x = self.linear(self.reduce(features[-1]).flatten(1).float()).unflatten(1, (NUM_POINTS, 3))
+        return x[:, :, :2] * 0.25, x[:, :, 2] - 3.5
+
+
+class PerPointLinear(nn.Module):
+    """One linear unit a point: (N, 68, C) features to (N, 68) values."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(NUM_POINTS, features))
+        self.bias = nn.Parameter(torch.full((NUM_POINTS,), -3.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weight).sum(dim=2) + self.bias
+
+
+def preprocess(crops: Tensor, config: KeypointNetConfig) -> Tensor:
+    """Crops to the CNN's input.
+
+    Args:
+        crops: (N, S, S, 3) uint8 RGB, S = `config.input_size`.
+
+    Returns:
+        (N, 3, S, S) float32, normalised, in channels_last memory order.
+    """
+    x = crops.permute(0, 3, 1, 2).float()
+    mean = torch.tensor(config.mean, device=x.device).view(1, 3, 1, 1)
+    std = torch.tensor(config.std, device=x.device).view(1, 3, 1, 1)
+    return (x - mean) / std
+
+
+def _cell_centres(size: int, device: torch.device) -> Tensor:
+    """(size², 2) float32: x and y of a heat map's cells in crop coordinates."""
+    axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size - 0.5
+    return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(-1, 2)
+
+
+def conv_block(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    padding: int | None = None,
+    activate: bool = True,
+) -> nn.Sequential:
+    """A convolution without bias, batch norm and, unless told otherwise, ReLU."""
+    padding = kernel // 2 if padding is None else padding
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
+    if activate:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)

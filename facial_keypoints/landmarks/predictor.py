@@ -1,0 +1,116 @@
+"""From face crops to keypoints: the CNN with its preprocessing, mirroring and refinement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_photo
+from facial_keypoints.landmarks.markup import FLIP, interocular_distance
+from facial_keypoints.landmarks.network import KeypointNet, preprocess
+
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+#: A point counts as right when it is within this share of the outer-eye-corner distance.
+TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Of N faces; pixels of the photo, pixel centres at whole numbers.
+
+    points: (N, 68, 2) float32. scale: (N, 68) float32, each point's Laplace scale in pixels.
+    score: (N,) float32, 0..1, probability that the crop holds a face.
+    """
+
+    points: np.ndarray
+    scale: np.ndarray
+    score: np.ndarray
+
+    def confidence(self) -> np.ndarray:
+        """(N, 68) float32, 0..1: probability that the point is within `TOLERANCE`.
+
+        The radial density exp(-r / b) / (2 pi b²) integrates to 1 - (1 + r / b) exp(-r / b).
+        """
+        distance = TOLERANCE * interocular_distance(self.points)[:, None] / self.scale
+        return (1 - (1 + distance) * np.exp(-distance)).astype(np.float32)
+
+
+class KeypointPredictor:
+    """Runs the CNN on crops.
+
+    passes: 1 reads the points once; 2 cuts each face again, upright and centred by the points
+        of the first pass, and reads them there.
+    mirror: also read the mirrored crop, and average (in the last pass).
+    """
+
+    def __init__(self, network: KeypointNet, passes: int = 2, mirror: bool = True):
+        self.network = network.eval()
+        self.config = network.config
+        self.passes, self.mirror = passes, mirror
+        self.device = next(network.parameters()).device
+
+    def __call__(
+        self, images: Sequence[np.ndarray], crops: Crops, passes: int | None = None
+    ) -> Keypoints:
+        """Keypoints of N faces.
+
+        Args:
+            images: N arrays (H, W, 3) uint8 RGB, one a crop (the same object may repeat).
+            crops: N crops.
+            passes: as the class has it, for these crops.
+        """
+        for _ in range((passes or self.passes) - 1):
+            crops = crops_from_points(self._read(images, crops, mirror=False).points)
+        return self._read(images, crops, self.mirror)
+
+    @torch.inference_mode()
+    def run_network(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The CNN on crops as they are.
+
+        Args:
+            crops: (N, S, S, 3) uint8 RGB, S = `config.input_size`.
+
+        Returns:
+            Points (N, 68, 2) in crop coordinates (-0.5 to 0.5), log of the Laplace scale
+            (N, 68) in the same unit, face score (N,) 0..1; all float32.
+        """
+        if not len(crops):
+            return np.zeros((0, 68, 2), np.float32), np.zeros((0, 68), np.float32), np.zeros(0)
+        x = preprocess(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device), self.config)
+        points, log_scale, face_logit = self.network(x)
+        results = points, log_scale, torch.sigmoid(face_logit)
+        return tuple(result.float().cpu().numpy() for result in results)  # type: ignore[return-value]
+
+    def _read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
+        n, size = len(crops), self.config.input_size
+        pictures = np.zeros((2 * n if mirror else n, size, size, 3), np.uint8)
+        for index, image in enumerate(images):
+            pictures[index] = cut(image, crops[index], size)[0]
+        if mirror:
+            pictures[n:] = pictures[:n, :, ::-1]
+        points, log_scale, score = self.run_network(pictures)
+        if mirror:
+            points = (points[:n] + points[n:, FLIP] * (-1, 1)) / 2
+            log_scale = (log_scale[:n] + log_scale[n:, FLIP]) / 2
+            score = (score[:n] + score[n:]) / 2
+        return Keypoints(
+            to_photo(points, crops).astype(np.float32),
+            (np.exp(log_scale) * crops.side[:, None]).astype(np.float32),
+            score,
+        )
+
+
+def fold_batch_norm(network: Network) -> Network:
+    """Folds each batch norm into the convolution before it, in place; same answers, less work."""
+    for module in list(network.modules()):
+        if not isinstance(module, torch.nn.Sequential) or len(module) < 2:
+            continue
+        convolution, norm = module[0], module[1]
+        if isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
+            module[0] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
+            module[1] = torch.nn.Identity()
+    return network

@@ -1,0 +1,1 @@
+"""Faces in motion: tracking, smoothing, live sessions, clips."""

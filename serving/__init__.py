@@ -1,2 +1,0 @@
-"""What makes a server of the page: options, what stands between the network and it, the line of
-those who wait, health, log, stopping."""

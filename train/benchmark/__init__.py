@@ -1,0 +1,1 @@
+"""Benchmarks: time, memory, load, and the page in a browser."""

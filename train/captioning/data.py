@@ -1,0 +1,179 @@
+"""Captioned photos: annotation files in, training batches out."""
+
+import contextlib
+import io
+import json
+import random
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from pycocotools.coco import COCO
+from torch import Tensor
+
+from captioning.encoder import Preprocessing
+from captioning.vocabulary import END, PAD, START, Vocabulary, tokenize
+from common.photos.reader import read_photo
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class CaptionedPhoto:
+    """A photo's path and its captions as written, and as words."""
+
+    path: Path
+    captions: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+
+    @property
+    def may_flip(self) -> bool:
+        """Mirrored, "left" and "right" would change places; some photos speak of them."""
+        return not any(word in ("left", "right") for words in self.words for word in words)
+
+
+def load_set(source: str) -> list[CaptionedPhoto]:
+    """Reads the captioned photos of `ANNOTATIONS[,FOLDER[,SPLIT]]`.
+
+    ANNOTATIONS: a JSON file in COCO's format, or Karpathy's `dataset_coco.json`.
+    FOLDER: where its photos' file names start; the file's own folder without.
+    SPLIT: for Karpathy's file, the splits to take, as in `train+restval`.
+    Raises FileNotFoundError where a file or the first photo is missing.
+    """
+    file, folder, split = [*source.split(","), "", ""][:3]
+    annotations = Path(file)
+    photos = Path(folder) if folder else annotations.parent
+    if not annotations.exists():
+        raise FileNotFoundError(f"{annotations}: no such annotation file")
+    found = _karpathy(annotations, photos, split) if split else _coco(annotations, photos)
+    if not found or not found[0].path.exists():
+        first = found[0].path if found else "any photo"
+        raise FileNotFoundError(f"{annotations} names {first}, which is not there")
+    return found
+
+
+def _coco(annotations: Path, folder: Path) -> list[CaptionedPhoto]:
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its timings
+        coco = COCO(str(annotations))
+    photos = []
+    for number in sorted(coco.imgs):
+        texts = [annotation["caption"] for annotation in coco.imgToAnns[number]]
+        photos.append(_photo(folder / coco.imgs[number]["file_name"], texts))
+    return [photo for photo in photos if photo.words]
+
+
+def _karpathy(annotations: Path, folder: Path, split: str) -> list[CaptionedPhoto]:
+    wanted = split.split("+")
+    images = json.loads(annotations.read_text(encoding="utf-8"))["images"]
+    return [
+        _photo(
+            folder / image.get("filepath", "") / image["filename"],
+            [sentence["raw"] for sentence in image["sentences"]],
+        )
+        for image in images
+        if image["split"] in wanted
+    ]
+
+
+def _photo(path: Path, texts: Sequence[str]) -> CaptionedPhoto:
+    pairs = [(text, tuple(tokenize(text))) for text in texts]
+    pairs = [(text, words) for text, words in pairs if words]
+    return CaptionedPhoto(
+        path, tuple(text for text, _ in pairs), tuple(words for _, words in pairs)
+    )
+
+
+class CaptionRows:
+    """Draws a photo's captions as rows of word numbers.
+
+    per_photo: captions drawn of each photo, all different where it has so many; a photo with
+        fewer leaves rows of <pad>.
+    max_words: longer captions are cut there, without <end>.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        vocabulary: Vocabulary,
+        per_photo: int,
+        max_words: int,
+    ) -> None:
+        self.per_photo = per_photo
+        self.max_words = max_words
+        self.numbers = [[vocabulary.encode(words) for words in photo.words] for photo in photos]
+
+    def draw(self, photos: Iterable[int], rng: random.Random) -> Tensor:
+        """(B, per_photo, T) int64: <start>, words, <end>, then <pad>."""
+        rows = []
+        for photo in photos:
+            captions = self.numbers[photo]
+            drawn = rng.sample(captions, min(self.per_photo, len(captions)))
+            rows.append([self._row(caption) for caption in drawn])
+        length = max(len(row) for group in rows for row in group)
+        batch = torch.full((len(rows), self.per_photo, length), PAD)
+        for i, group in enumerate(rows):
+            for j, row in enumerate(group):
+                batch[i, j, : len(row)] = torch.tensor(row)
+        return batch
+
+    def _row(self, caption: list[int]) -> list[int]:
+        cut = caption[: self.max_words]
+        return [START, *cut] if len(caption) > self.max_words else [START, *cut, END]
+
+
+def photo_square(photo: CaptionedPhoto, preprocessing: Preprocessing) -> np.ndarray:
+    """The photo as the encoder sees it, before normalising: (size, size, 3) uint8 RGB."""
+    return preprocessing.read(photo.path)
+
+
+def augmented_square(
+    photo: CaptionedPhoto, preprocessing: Preprocessing, rng: random.Random
+) -> np.ndarray:
+    """As `photo_square`, of a random crop, mirrored half the time where that may be.
+
+    The crop keeps at least 80 % of each side, so that what the captions speak of stays in.
+    """
+    image = read_photo(photo.path, max_side=preprocessing.read_side)
+    height, width = image.shape[:2]
+    crop_width, crop_height = (
+        max(1, round(side * rng.uniform(0.8, 1))) for side in (width, height)
+    )
+    left, top = rng.randint(0, width - crop_width), rng.randint(0, height - crop_height)
+    flip = rng.random() < 0.5 and photo.may_flip
+    square = preprocessing.squash(image[top : top + crop_height, left : left + crop_width])
+    return np.ascontiguousarray(square[:, ::-1] if flip else square)
+
+
+def epoch_batches(
+    count: int, batch: int, epoch: int, seed: int, rank: int = 0, world: int = 1
+) -> list[list[int]]:
+    """This process's batches of one epoch: the same on every run with the same seed.
+
+    All processes get equally many; of a remainder smaller than one batch a process, the
+    photos wait for another epoch (but one batch there is always).
+    """
+    order = list(range(count))
+    random.Random(f"{seed} {epoch}").shuffle(order)
+    mine = order[rank::world][: max(1, count // world)]
+    batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
+    return batches if len(batches) == 1 else batches[: count // world // batch]
+
+
+def prefetch(
+    items: Iterable[In], load: Callable[[In], Out], workers: int, ahead: int
+) -> Iterator[Out]:
+    """`load` of each item, in order, prepared by threads up to `ahead` items early."""
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        waiting: deque[Future[Out]] = deque()
+        for item in items:
+            waiting.append(pool.submit(load, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -1,0 +1,134 @@
+"""The encoder's grids of all photos, computed once and kept in float16 on disk."""
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from captioning.encoder import Encoder, Preprocessing
+from train.captioning.data import CaptionedPhoto, augmented_square, photo_square, prefetch
+from train.engine import Process, Progress
+
+
+class Features:
+    """A memory-mapped file of grids: rows of (rows * columns, 2048) float16.
+
+    Of the photos to learn from it holds `views`: the photo as it is, and so many less one
+    random crops of it, half of them mirrored.
+    """
+
+    def __init__(self, folder: Path, views: int) -> None:
+        self.grids = np.load(folder / "grids.npy", mmap_mode="r")
+        files = json.loads((folder / "index.json").read_text(encoding="utf-8"))["files"]
+        self.row_of = {file: row for row, file in enumerate(files)}
+        self.views = views
+
+    def rows(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> np.ndarray:
+        """The row of each photo, (B,) int64: of any of its views, or as it is without `rng`."""
+        views = [rng.randrange(self.views) if rng else 0 for _ in photos]
+        names = [_name(photo, view) for photo, view in zip(photos, views, strict=True)]
+        return np.array([self.row_of[name] for name in names], np.int64)
+
+    def read(self, rows: np.ndarray) -> torch.Tensor:
+        """(B, P, 2048) float16, copied from the file."""
+        return torch.from_numpy(self.grids[rows])
+
+
+def make_features(
+    encoder: Encoder,
+    preprocessing: Preprocessing,
+    learnt: Sequence[CaptionedPhoto],
+    views: int,
+    checked: Sequence[CaptionedPhoto],
+    folder: Path,
+    process: Process,
+    batch: int,
+    workers: int,
+    bfloat16: bool,
+) -> Features:
+    """Writes the photos' grids to `folder`, or goes on where an interrupted run stopped.
+
+    learnt: photos to learn from, of which there are `views`. checked: photos of one view.
+    Each process does its share of them; 8 × 8 grids cost 260 KB of disk a view, 7 × 7 200 KB.
+    A cache of another encoder or of other photos is made anew.
+    """
+    photos = [(photo, view) for view in range(views) for photo in learnt]
+    photos += [(photo, 0) for photo in checked]
+    files = [_name(photo, view) for photo, view in photos]
+    index = {"files": files, "encoder": fingerprint(encoder), "size": preprocessing.size}
+    places = (preprocessing.size // 32) ** 2
+    if process.is_main:
+        _prepare(folder, index, (len(files), places, 2048))
+    wait_for_all(process)
+    grids = np.lib.format.open_memmap(folder / "grids.npy", mode="r+")
+    share = np.array_split(np.arange(len(files)), process.world)[process.rank]
+    done_file = folder / f"done-{process.rank}-of-{process.world}.txt"
+    done = int(done_file.read_text()) if done_file.exists() else 0
+    batches = [share[start : start + batch] for start in range(done, len(share), batch)]
+    progress = Progress(len(share), done, 10, "photos", process.is_main)
+    encoder = encoder.to(process.device).to(memory_format=torch.channels_last).eval()
+
+    def squares(rows: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
+        images = [_view(photos[row], preprocessing) for row in rows]
+        return rows, torch.from_numpy(np.stack(images))
+
+    for rows, images in prefetch(batches, squares, workers, 2 * workers):
+        grids[rows] = encode(encoder, preprocessing, images.to(process.device), bfloat16)
+        done += len(rows)
+        if done == len(share) or done // 512 != (done - len(rows)) // 512:
+            grids.flush()
+            done_file.write_text(str(done))
+        progress.update(len(rows), "features")
+    wait_for_all(process)
+    return Features(folder, views)
+
+
+def _name(photo: CaptionedPhoto, view: int) -> str:
+    return f"{photo.path}#{view}" if view else str(photo.path)
+
+
+def _view(wanted: tuple[CaptionedPhoto, int], preprocessing: Preprocessing) -> np.ndarray:
+    photo, view = wanted
+    if view == 0:
+        return photo_square(photo, preprocessing)
+    return augmented_square(photo, preprocessing, random.Random(_name(photo, view)))
+
+
+def wait_for_all(process: Process) -> None:
+    if process.world > 1:
+        dist.barrier()
+
+
+@torch.inference_mode()
+def encode(
+    encoder: Encoder, preprocessing: Preprocessing, squares: torch.Tensor, bfloat16: bool
+) -> np.ndarray:
+    """(B, size, size, 3) uint8 RGB to grids, (B, P, 2048) float16."""
+    images = preprocessing.normalise(squares)
+    with torch.autocast(squares.device.type, torch.bfloat16, enabled=bfloat16):
+        grid = encoder(images)
+    return grid.flatten(1, 2).to(torch.float16).cpu().numpy()
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """A short checksum of the encoder's weights."""
+    digest = hashlib.sha256()
+    for value in encoder.state_dict().values():
+        digest.update(value.float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _prepare(folder: Path, index: dict, shape: tuple[int, int, int]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    index_file = folder / "index.json"
+    if index_file.exists() and json.loads(index_file.read_text(encoding="utf-8")) == index:
+        return
+    for old in folder.glob("done-*.txt"):
+        old.unlink()
+    np.lib.format.open_memmap(folder / "grids.npy", mode="w+", dtype=np.float16, shape=shape)
+    index_file.write_text(json.dumps(index), encoding="utf-8")

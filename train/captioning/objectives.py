@@ -1,0 +1,197 @@
+"""What the captioner's training stages have in common: model, photos, losses, validation."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from captioning.decoder import Decoder
+from captioning.encoder import Encoder, Preprocessing
+from captioning.search import Rules, SearchOptions, beam_search, drain, sample, spoken
+from captioning.vocabulary import END, PAD, START, Vocabulary
+from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
+from train.captioning.features import Features, encode
+from train.captioning.metrics import CiderD
+
+
+class Batch(NamedTuple):
+    """photos: grids (B, P, 2048) float16 or squares (B, size, size, 3) uint8; numbers: the
+    photos' places in their list; words: (B, K, T) as `CaptionRows.draw` gives them."""
+
+    photos: Tensor
+    numbers: list[int]
+    words: Tensor
+
+
+class CaptionModel(nn.Module):
+    """Encoder, where it learns too, and decoder as one module, for DDP to synchronise."""
+
+    def __init__(
+        self, decoder: Decoder, encoder: Encoder | None, preprocessing: Preprocessing
+    ) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.encoder = encoder
+        self.preprocessing = preprocessing
+
+    def forward(self, photos: Tensor, words: Tensor, where: Tensor) -> Tensor:
+        """Teacher forcing on `Batch.photos`; see `Decoder.forward`."""
+        return self.decoder(self.decoder.read(self.grid(photos)), words, where)
+
+    def grid(self, photos: Tensor) -> Tensor:
+        if self.encoder is None:
+            return photos.float()
+        return self.encoder(self.preprocessing.normalise(photos))
+
+
+class PhotoSource(Protocol):
+    """Where a stage's photos come from; `Batch.photos` for the given photos."""
+
+    def load(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class CachedGrids:
+    features: Features
+
+    def load(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> Tensor:
+        return self.features.read(self.features.rows(photos, rng))
+
+
+@dataclass(frozen=True)
+class PhotoFiles:
+    """Squares from the files; random crops and flips where `rng` is given.
+
+    preprocessing: of the whole photo; cropped: of the crops.
+    """
+
+    preprocessing: Preprocessing
+    cropped: Preprocessing
+
+    def load(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> Tensor:
+        squares = [
+            photo_square(photo, self.preprocessing)
+            if rng is None
+            else augmented_square(photo, self.cropped, rng)
+            for photo in photos
+        ]
+        return torch.stack([torch.from_numpy(square) for square in squares])
+
+
+class Objective(Protocol):
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        """The loss to descend, and further figures for the log."""
+        ...
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    label_smoothing: float
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        targets = batch.words[..., 1:]
+        where = targets != PAD
+        logits = model(batch.photos, batch.words[..., :-1], where).float()
+        loss = F.cross_entropy(logits, targets[where], label_smoothing=self.label_smoothing)
+        return loss, {}
+
+
+class SelfCritical:
+    """SCST (Rennie et al. 2017) with CIDEr-D as the reward; the baseline of a sampled caption
+    is the mean reward of the photo's other samples ("new SCST", Luo 2020).
+
+    <end> counts as a word of the captions compared, so that breaking off costs reward.
+    references: for each training photo, its scorer and its place among that scorer's photos.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        references: Sequence[tuple[CiderD, int]],
+        samples: int,
+        max_words: int,
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.references = references
+        self.samples = samples
+        # The rules of the search would hide from the model what it does wrong.
+        self.options = SearchOptions(
+            method="sample", min_length=0, max_length=max_words, no_repeat=0, dangling_ends=True,
+            top_p=1.0,
+        )  # fmt: skip
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+        words = self._sample(model, batch.photos)
+        rewards = torch.tensor(self._rewards(words, batch.numbers), device=words.device)
+        others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
+        where = words != PAD
+        start = torch.full_like(words[..., :1], START)
+        logits = model(batch.photos, torch.cat([start, words[..., :-1]], -1), where)
+        chosen = spoken(logits).gather(-1, words[where][:, None])[:, 0]
+        advantage = (rewards - others)[..., None].expand(words.shape)[where]
+        return -(advantage * chosen).mean(), {"reward": rewards.mean().item()}
+
+    @torch.no_grad()
+    def _sample(self, model: nn.Module, photos: Tensor) -> Tensor:
+        inner = unwrap(model)
+        inner.eval()
+        rules = Rules(self.vocabulary, self.options, photos.device)
+        read = inner.decoder.read(inner.grid(photos))
+        words = drain(sample(inner.decoder, read, rules, self.samples))
+        inner.train()
+        # Autocast remembers weights it has cast, and these know of no gradient.
+        torch.clear_autocast_cache()
+        return words
+
+    def _rewards(self, words: Tensor, photos: list[int]) -> list[list[float]]:
+        rewards = []
+        for number, rows in zip(photos, words.tolist(), strict=True):
+            scorer, place = self.references[number]
+            captions = [
+                self.vocabulary.decode(row) + (["<end>"] if END in row else []) for row in rows
+            ]
+            rewards.append(scorer.score(place, captions))
+        return rewards
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Photos that choose the checkpoint: by the mean over the sets of greedy CIDEr-D in %."""
+
+    sets: dict[str, list[CaptionedPhoto]]
+    vocabulary: Vocabulary
+    source: PhotoSource
+    bfloat16: bool
+
+    @torch.inference_mode()
+    def scores(self, model: CaptionModel, device: torch.device) -> dict[str, float]:
+        model.eval()
+        found = {}
+        for name, photos in self.sets.items():
+            captions: list[list[str]] = []
+            for start in range(0, len(photos), 100):
+                captions += self._captions(model, photos[start : start + 100], device)
+            found[name] = 100 * CiderD([photo.words for photo in photos]).mean(captions)
+        return found | {"cider": sum(found.values()) / len(found)}
+
+    def _captions(
+        self, model: CaptionModel, photos: list[CaptionedPhoto], device: torch.device
+    ) -> list[list[str]]:
+        batch = self.source.load(photos, None).to(device)
+        rules = Rules(self.vocabulary, SearchOptions(beam_size=1), device)
+        if model.encoder is not None:
+            grids = encode(model.encoder, model.preprocessing, batch, self.bfloat16)
+            batch = torch.from_numpy(grids).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16):
+            read = model.decoder.read(batch.float())
+            found = drain(beam_search(model.decoder, read, rules))
+        return [self.vocabulary.decode(captions[0].words) for captions in found]
+
+
+def unwrap(model: nn.Module) -> CaptionModel:
+    """The model inside DDP, or itself."""
+    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model  # type: ignore[return-value]

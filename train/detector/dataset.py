@@ -1,0 +1,111 @@
+"""Everything a run of the detector learns from and is chosen by."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from common.photos.reader import read_photo
+from facial_keypoints.landmarks.markup import five_points
+from facial_keypoints.pipeline import landmark_box
+from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
+from train.detector.mining import Mined, add_mined
+from train.keypoints.data import LabelledFace, read_faces, split_by_subject
+
+
+def scenes_of_faces(faces: Iterable[LabelledFace]) -> list[Scene]:
+    """Each 68-point face as a photo with one face."""
+    return [
+        Scene(
+            face.path,
+            landmark_box(face.points)[None],
+            five_points(face.points)[None].astype(np.float32),
+            np.zeros(1, bool),
+        )
+        for face in faces
+    ]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from and is chosen by; `is_ytf` (N,) bool tells the faces' source."""
+
+    photos: list[Scene]
+    faces: list[Scene]
+    is_ytf: np.ndarray
+    validation_photos: list[Scene]
+    validation_faces: list[Scene]
+
+
+def read_data(
+    folders: Iterable[Path],
+    faces: Iterable[Path],
+    labels: Path | None = None,
+    mined: Path | None = None,
+    held_out: Iterable[Path] = (),
+) -> TrainingData:
+    """Everything a run needs; no test or held-out face is in it.
+
+    Args:
+        folders: each with photos and the teacher's table. faces: folders of 68-point faces.
+        labels, mined: what `train.detector.labels` and `train.detector.mining` wrote for the first
+            and only folder.
+        held_out: COCO annotation files whose photos are for validation; their boxes are the
+            teacher's, whatever the labels say.
+    """
+    names = photos_of(held_out)
+    found = KeypointLabels.load(labels) if labels else None
+    train: list[Scene] = []
+    validation: list[Scene] = []
+    for folder in folders:
+        scenes = split_scenes(read_scenes(folder, found), folder, names)[0]
+        train += add_mined(scenes, folder, Mined.load(mined)) if mined else scenes
+        validation += split_scenes(read_scenes(folder), folder, names)[1]
+    split = split_by_subject(face for folder in faces for face in read_faces(folder))
+    in_the_wild = [face for face in split.validation if face.source != "ytf"]
+    return TrainingData(
+        train,
+        scenes_of_faces(split.train),
+        np.array([face.source == "ytf" for face in split.train], bool),
+        validation,
+        scenes_of_faces(in_the_wild),
+    )
+
+
+class PhotoStore:
+    """Decoded photos in one file that all processes map into memory: photo n is (H, W, 3) uint8
+    RGB. What is decoded once is read from the file in later runs.
+    """
+
+    def __init__(self, scenes: Sequence[Scene], folder: Path):
+        paths = [str(scene.path) for scene in scenes]
+        key = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
+        pixels, table = folder / f"photos-{key}.bin", folder / f"photos-{key}.npy"
+        if not table.exists():
+            self._write(scenes, pixels, table)
+        self.shapes = np.load(table)
+        self.starts = np.concatenate([[0], np.cumsum(self.shapes.prod(axis=1))])
+        self.pixels = np.memmap(pixels, np.uint8, mode="r")
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        part = self.pixels[self.starts[index] : self.starts[index + 1]]
+        return np.asarray(part).reshape(self.shapes[index])
+
+    @staticmethod
+    def _write(scenes: Sequence[Scene], pixels: Path, table: Path) -> None:
+        pixels.parent.mkdir(parents=True, exist_ok=True)
+        shapes = np.zeros((len(scenes), 3), np.int64)
+        with open(pixels, "wb") as file:
+            for index, scene in enumerate(tqdm(scenes, unit="photo", mininterval=10)):
+                photo = read_photo(scene.path)
+                shapes[index] = photo.shape
+                file.write(photo.tobytes())
+        part = table.with_suffix(".part.npy")
+        np.save(part, shapes)
+        part.replace(table)

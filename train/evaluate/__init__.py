@@ -1,0 +1,1 @@
+"""Evaluations: every published figure about the models' answers."""

@@ -1,0 +1,33 @@
+"""Every published figure: `python -m train.evaluate keypoints|detection|captioning|… …`."""
+
+import argparse
+import importlib
+import sys
+
+from train.command_line import run
+
+SUBJECTS = {
+    "keypoints": "train.evaluate.keypoints",
+    "detection": "train.evaluate.detection",
+    "captioning": "train.evaluate.captioning",
+    "app": "train.benchmark.app",
+    "speed": "train.benchmark.speed",
+    "live": "train.benchmark.live",
+    "serving": "train.benchmark.serving",
+}
+
+
+def main() -> None:
+    """Hands over to the subject's module, which alone is imported."""
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate")
+    subjects = parser.add_subparsers(dest="subject", required=True)
+    for subject, module in SUBJECTS.items():
+        options = subjects.add_parser(subject, description=f"See {module}.")
+        if subject in sys.argv[1:2]:
+            importlib.import_module(module).add_arguments(options)
+    parsed = parser.parse_args()
+    importlib.import_module(SUBJECTS[parsed.subject]).run(parsed)
+
+
+if __name__ == "__main__":
+    run(main)

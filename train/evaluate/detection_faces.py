@@ -1,0 +1,157 @@
+"""Figures of the face detectors on single faces with 68 points; see `train.evaluate.detection`."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facial_keypoints.detection.detectors import Detection, Detector
+from facial_keypoints.landmarks.crops import crops_from_boxes
+from facial_keypoints.landmarks.markup import five_points, interocular_distance
+from facial_keypoints.landmarks.predictor import KeypointPredictor
+from facial_keypoints.pipeline import FacialKeypoints, landmark_box
+from train.detector.metrics import match, overlaps
+from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
+from train.keypoints.metrics import point_errors
+
+#: Of the whole picture, the sides of pasted test faces' landmark boxes.
+PASTED_SIDES = (24, 48, 96)
+#: Degrees by which faces are turned to see whether the five points follow.
+TURNS = (0, 30)
+
+
+def read_sets(folders: Sequence[Path]) -> dict[str, LoadedFaces]:
+    """The faces that no detector was trained on: those that choices are made by, and others."""
+    split = split_by_subject(face for folder in folders for face in read_faces(folder))
+    wanted = {
+        "validation": list(split.validation),
+        "LFPW test": [face for face in split.test if face.source == "lfpw"],
+        "AFW, held-out scenes": [face for face in split.held_out if face.source == "afw"],
+        "YouTube Faces, held-out people": [f for f in split.held_out if f.source == "ytf"],
+    }
+    return {name: load_faces(faces) for name, faces in wanted.items() if faces}
+
+
+def print_recall(sets: dict[str, LoadedFaces], detectors: Sequence[Detector]) -> None:
+    """Labelled faces found, as the crops are and pasted smaller into a grey photo."""
+    print("\n### Labelled faces found (box overlaps the landmark box by half)\n")
+    sides = " | ".join(f"pasted, {side} px" for side in PASTED_SIDES)
+    print(f"| set | faces | detector | crop as a photo | {sides} |")
+    print("|---|---|---|---|" + "---|" * len(PASTED_SIDES))
+    for name, faces in sets.items():
+        for detector in detectors:
+            cells = [_found_share(faces, detector, None)]
+            cells += [_found_share(faces, detector, side) for side in PASTED_SIDES]
+            shares = " | ".join(f"{share:.1%}" for share in cells)
+            print(f"| {name} | {len(faces)} | {detector.name} | {shares} |")
+
+
+def _found_share(faces: LoadedFaces, detector: Detector, side: int | None) -> float:
+    found = 0
+    for image, points in zip(faces.images, faces.points, strict=True):
+        box = landmark_box(points).astype(np.float64)
+        if side is not None:
+            image, box = paste(image, box, side)
+        found += match(detector(image), box[None], np.zeros(1, bool)).recall() == 1
+    return found / len(faces)
+
+
+def paste(image: np.ndarray, box: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The picture, scaled so that the box (x, y, width, height) has that side, in the middle of a
+    (480, 640, 3) grey one; and the box there.
+    """
+    scale = side / math.sqrt(box[2] * box[3])
+    size = np.maximum(1, np.round(np.array(image.shape[1::-1]) * scale)).astype(int)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(image, size.tolist(), interpolation=interpolation)[:480, :640]
+    scene = np.full((480, 640, 3), 127, np.uint8)
+    left, top = (640 - small.shape[1]) // 2, (480 - small.shape[0]) // 2
+    scene[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return scene, box * scale + (left, top, 0, 0)
+
+
+def print_passes(sets: dict[str, LoadedFaces], detectors: Sequence[Detector]) -> None:
+    """NME from each detector's boxes, read once and twice."""
+    print("\n### NME of found faces in %, from the detector's boxes\n")
+    print("| set | detector | read once | read once, turned by the five points | read twice |")
+    print("|---|---|---|---|---|")
+    network = FacialKeypoints.load(detector=detectors[0]).predictor.network
+    once, twice = KeypointPredictor(network, passes=1), KeypointPredictor(network, passes=2)
+    for name, faces in sets.items():
+        for detector in detectors:
+            rows = []
+            for image, points in zip(faces.images, faces.points, strict=True):
+                best = _on_face(detector(image), landmark_box(points))
+                if best is None:
+                    continue
+                plain = crops_from_boxes(best.box[None])
+                turned = crops_from_boxes(best.box[None], five=five_of(best))
+                rows.append(
+                    [
+                        point_errors(predictor([image], crops).points, points[None]).mean()
+                        for predictor, crops in ((once, plain), (once, turned), (twice, plain))
+                    ]
+                )
+            means = " | ".join(f"{value:.2f}" for value in np.mean(rows, axis=0)) if rows else "-"
+            print(f"| {name} | {detector.name} | {means} |")
+
+
+def five_of(detection: Detection) -> np.ndarray | None:
+    """The detection's points as a batch of one, where it has some."""
+    return None if detection.points is None else detection.points[None]
+
+
+def _on_face(found: Sequence[Detection], box: np.ndarray) -> Detection | None:
+    if not found:
+        return None
+    overlap = [overlaps(detection.box, box[None])[0] for detection in found]
+    best = int(np.argmax(overlap))
+    return found[best] if overlap[best] >= 0.3 else None
+
+
+def print_points(sets: dict[str, LoadedFaces], detector: Detector) -> None:
+    """How far the detector's five points are off, and the eyes' line, as the faces are and turned
+    clockwise; beside it, how far a level line is off.
+    """
+    print("\n### The detector's five points on found faces\n")
+    print("| set | turned by | found | distance, % of the eyes' | eyes' line off by | level: by |")
+    print("|---|---|---|---|---|---|")
+    for name, faces in sets.items():
+        for turn in TURNS:
+            rows = []
+            for image, points in zip(faces.images, faces.points, strict=True):
+                turned, points = turn_face(image, points, turn)
+                best = _on_face(detector(turned), landmark_box(points))
+                if best is None or best.points is None:
+                    continue
+                truth = five_points(points)
+                distance = np.linalg.norm(best.points - truth, axis=1).mean()
+                roll = _roll(truth)
+                rows.append(
+                    [
+                        100 * distance / interocular_distance(points),
+                        abs(_roll(best.points) - roll),
+                        abs(roll),
+                    ]
+                )
+            share = f"{len(rows) / len(faces):.1%}"
+            distance, off, level = np.mean(rows, axis=0) if rows else [math.nan] * 3
+            print(f"| {name} | {turn}° | {share} | {distance:.1f} | {off:.1f}° | {level:.1f}° |")
+
+
+def turn_face(
+    image: np.ndarray, points: np.ndarray, degrees: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """A picture and points on it, turned clockwise about its middle; the corners turn grey."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -degrees, 1.0)
+    turned = cv2.warpAffine(image, matrix, (width, height), borderValue=(127, 127, 127))
+    return turned, points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _roll(five: np.ndarray) -> float:
+    """Degrees by which the eyes' line falls to the right."""
+    across = five[1] - five[0]
+    return float(np.degrees(np.arctan2(across[1], across[0])))

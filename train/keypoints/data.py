@@ -1,0 +1,187 @@
+"""Readers of 68-point face data, and its split into training, validation and held-out people.
+
+Three layouts are read, told apart by what lies in the folder:
+`faces.csv` (one row a face, prepared crops), 300-W (photos with a `.pts` file beside each) and
+Udacity's P1 (`training_frames_keypoints.csv` with `training/`, the same for `test`).
+"""
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.photos.reader import PHOTO_SUFFIXES, read_photo
+from facial_keypoints.export import read_pts
+from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
+from facial_keypoints.landmarks.markup import NUM_POINTS
+
+#: Longer photos are cut to a square of `CONTEXT` times the landmark box when they are loaded.
+MAX_SIDE = 320
+CONTEXT = 2.2
+
+
+@dataclass(frozen=True)
+class LabelledFace:
+    """One face of a data set.
+
+    points: (68, 2) float32, pixels of the photo, 0-based, pixel centres at whole numbers.
+    subject: what must not be split: a person, or a scene with several faces.
+    """
+
+    path: Path
+    points: np.ndarray
+    source: str
+    split: str
+    subject: str
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        """(H, W, 3) uint8 RGB around the face, and its (68, 2) float32 points in that picture."""
+        image = read_photo(self.path)
+        if max(image.shape[:2]) <= MAX_SIDE:
+            return image, self.points
+        crops = crops_from_points(self.points[None], upright=False, scale=CONTEXT)
+        size = min(256, round(float(crops.side[0])))
+        points = to_crop(self.points[None], crops)[0] * size + (size - 1) / 2
+        return cut(image, crops, size)[0], points.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class LoadedFaces:
+    """Labelled faces in memory: N pictures (H, W, 3) uint8 RGB, their points (N, 68, 2) float32
+    in the pictures' pixels, and (N,) sources.
+    """
+
+    images: list[np.ndarray]
+    points: np.ndarray
+    sources: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def load_faces(faces: Iterable[LabelledFace]) -> LoadedFaces:
+    """Reads the faces' pictures."""
+    faces = list(faces)
+    loaded = [face.load() for face in faces]
+    points = np.stack([points for _, points in loaded]) if loaded else np.zeros((0, NUM_POINTS, 2))
+    sources = np.array([face.source for face in faces])
+    return LoadedFaces([image for image, _ in loaded], points, sources)
+
+
+def read_faces(folder: Path) -> list[LabelledFace]:
+    """All faces of a folder in any of the three layouts.
+
+    Raises:
+        FileNotFoundError: the folder is none of them.
+    """
+    if (folder / "faces.csv").exists():
+        return read_faces_csv(folder)
+    if list(folder.glob("*_frames_keypoints.csv")):
+        return read_udacity(folder)
+    faces = read_300w(folder)
+    if not faces:
+        raise FileNotFoundError(
+            f"{folder} holds no faces.csv, no *_frames_keypoints.csv and no photo with a .pts file"
+        )
+    return faces
+
+
+def read_faces_csv(folder: Path) -> list[LabelledFace]:
+    """`faces.csv`: file, source, split, subject, width, height, x0, y0 … x67, y67."""
+    faces = []
+    with open(folder / "faces.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            points = [[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(NUM_POINTS)]
+            # Some sets number training and test photos alike; the split keeps them apart.
+            subject = (
+                row["subject"] if row["source"] == "ytf" else f"{row['split']}/{row['subject']}"
+            )
+            faces.append(
+                LabelledFace(
+                    folder / row["file"],
+                    np.array(points, np.float32),
+                    row["source"],
+                    row["split"],
+                    subject,
+                )
+            )
+    return faces
+
+
+def read_300w(folder: Path) -> list[LabelledFace]:
+    """300-W as downloaded: `helen/trainset/1.jpg` with `1.pts`; a photo's faces are `1_1`, `1_2`.
+
+    Source and split come from the folders' names (`afw`, `helen/testset`, `ibug`, …).
+    """
+    faces = []
+    for pts in sorted(folder.rglob("*.pts")):
+        photo = next((p for s in PHOTO_SUFFIXES if (p := pts.with_suffix(s)).exists()), None)
+        if photo is None:
+            continue
+        parts = [part.lower() for part in pts.relative_to(folder).parts[:-1]]
+        split = "test" if any("test" in part for part in parts) or "ibug" in parts else "train"
+        source = next(
+            (p for p in parts if "train" not in p and "test" not in p), folder.name.lower()
+        )
+        subject = f"{source}/{split}/{re.sub(r'_[0-9]$', '', pts.stem)}"
+        faces.append(LabelledFace(photo, read_pts(pts), source, split, subject))
+    return faces
+
+
+def read_udacity(folder: Path) -> list[LabelledFace]:
+    """Udacity's P1: `training_frames_keypoints.csv` with `training/NAME_NN.jpg`, and test."""
+    faces = []
+    for table in sorted(folder.glob("*_frames_keypoints.csv")):
+        stem = table.name.removesuffix("_frames_keypoints.csv")
+        split = "train" if stem == "training" else stem
+        with open(table, newline="") as file:
+            rows = csv.reader(file)
+            next(rows)
+            for name, *values in rows:
+                points = np.array(values, np.float32).reshape(NUM_POINTS, 2)
+                person = re.sub(r"_\d+$", "", Path(name).stem)
+                path = folder / stem / name
+                faces.append(LabelledFace(path, points, "ytf", split, f"ytf:{person}"))
+    return faces
+
+
+@dataclass(frozen=True)
+class Split:
+    """train: learnt from. validation: chooses the checkpoint. held_out: only reported.
+    test: the sets' own test splits.
+    """
+
+    train: list[LabelledFace]
+    validation: list[LabelledFace]
+    held_out: list[LabelledFace]
+    test: list[LabelledFace]
+
+
+#: Sources of which some subjects are never trained on nor chosen by, to report unseen people.
+HELD_OUT_SOURCES = ("ytf", "afw")
+
+
+def split_by_subject(faces: Iterable[LabelledFace], validation: float = 0.07) -> Split:
+    """Splits by a hash of the subject, so that it is the same everywhere and for ever.
+
+    A held-out person's test frames are held out too; nobody in `train` is in another part
+    but the test lists of sets that share people by design (Udacity's).
+    """
+    split = Split([], [], [], [])
+    for face in faces:
+        digest = hashlib.md5(face.subject.encode(), usedforsecurity=False).digest()
+        place = int.from_bytes(digest[:4], "big") / 2**32
+        held_out = 0.1 if face.source in HELD_OUT_SOURCES else 0.0
+        if place < held_out:
+            split.held_out.append(face)
+        elif face.split != "train":
+            split.test.append(face)
+        elif place < held_out + validation:
+            split.validation.append(face)
+        else:
+            split.train.append(face)
+    return split

@@ -1,0 +1,57 @@
+"""Errors of predicted keypoints: NME, failure rate, AUC, and summaries of them."""
+
+import numpy as np
+
+from facial_keypoints.landmarks.crops import crops_from_points
+from facial_keypoints.landmarks.markup import interocular_distance
+from facial_keypoints.landmarks.network import KeypointNet
+from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
+from train.keypoints.data import LoadedFaces
+
+#: NME over which a face counts as failed, and up to which AUC integrates, in %.
+FAILURE = 8.0
+
+
+def point_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N, 68) float: distances in % of the outer-eye-corner distance of the truth.
+
+    Both arguments are (N, 68, 2) in the same frame.
+    """
+    return 100 * np.linalg.norm(predicted - truth, axis=2) / interocular_distance(truth)[:, None]
+
+
+def failure_rate(nme: np.ndarray) -> float:
+    """Share of faces over `FAILURE`, in %, of (N,) errors in %."""
+    return float(100 * (nme > FAILURE).mean())
+
+
+def area_under_curve(nme: np.ndarray) -> float:
+    """Area under the cumulative error curve up to `FAILURE`, 0..1, of (N,) errors in %."""
+    return float(np.clip(1 - nme / FAILURE, 0, 1).mean())
+
+
+def predict_from_boxes(
+    network: KeypointNet, faces: LoadedFaces, passes: int = 2, mirror: bool = True, batch: int = 64
+) -> Keypoints:
+    """Keypoints of labelled faces, starting from the upright boxes of their landmarks."""
+    predictor = KeypointPredictor(network, passes, mirror)
+    parts = []
+    for first in range(0, len(faces), batch):
+        part = slice(first, first + batch)
+        boxes = crops_from_points(faces.points[part], upright=False)
+        parts.append(predictor(faces.images[part], boxes))
+    return Keypoints(
+        np.concatenate([part.points for part in parts]),
+        np.concatenate([part.scale for part in parts]),
+        np.concatenate([part.score for part in parts]),
+    )
+
+
+def summary(faces: LoadedFaces, keypoints: Keypoints) -> dict[str, float]:
+    """Mean NME in % a source, and as `nme` the mean of in-the-wild photos and of video frames."""
+    nme = point_errors(keypoints.points, faces.points).mean(axis=1)
+    scores = {str(s): float(nme[faces.sources == s].mean()) for s in np.unique(faces.sources)}
+    halves = [nme[faces.sources != "ytf"], nme[faces.sources == "ytf"]]
+    scores["nme"] = float(np.mean([half.mean() for half in halves if len(half)]))
+    scores["face_score"] = float(keypoints.score.mean())
+    return scores

@@ -1,0 +1,48 @@
+"""Contact sheets of labelled faces, so that a person sees whether labels are right."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
+from train.keypoints.augment import random_view
+from train.keypoints.data import LabelledFace
+
+
+def write_sheet(faces: list[LabelledFace], path: Path, rows: int = 12, size: int = 160) -> None:
+    """Writes a picture with a row a face: the face, then the same face augmented five times.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    rng = np.random.default_rng(0)
+    chosen = [faces[i] for i in rng.permutation(len(faces))[:rows]]
+    lines = []
+    for face in chosen:
+        image, points = face.load()
+        crops = crops_from_points(points[None], upright=False)
+        cells = [draw_points(cut(image, crops, size)[0], to_crop(points[None], crops)[0])]
+        cells += [draw_points(*random_view(image, points, size, rng)) for _ in range(5)]
+        lines.append(np.concatenate(cells, axis=1))
+    write_picture(path, np.concatenate(lines))
+
+
+def draw_points(view: np.ndarray, points: np.ndarray, colour: tuple = (90, 255, 90)) -> np.ndarray:
+    """A copy of the (S, S, 3) uint8 RGB crop with (68, 2) points in crop coordinates on it."""
+    view = view.copy()
+    for x, y in (points + 0.5) * view.shape[0] - 0.5:
+        centre = (round(float(x) * 16), round(float(y) * 16))
+        cv2.circle(view, centre, 24, colour, -1, cv2.LINE_AA, shift=4)
+    return view
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Writes (H, W, 3) uint8 RGB to a PNG or JPEG file.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+        raise OSError(f"could not write a picture to {path}")

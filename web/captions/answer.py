@@ -1,0 +1,134 @@
+"""What a page keeps of one photo: what the encoder saw, and the captions found in it.
+
+Another search needs no second look by the encoder. A page keeps an answer for as long as somebody
+looks at it, so it holds a small JPEG rather than the photo's pixels.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from captioning.caption import Caption, Word
+from captioning.export import Record
+from captioning.options import SearchOptions
+from common.photos.jpeg import preview_jpeg
+from common.photos.reader import read_photo
+from web.captions.batches import Batches
+
+if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
+    from captioning.captioner import Captioner
+    from captioning.decoder import Photos
+
+PREVIEW_SIDE = 960  # pixels, the longer side of what is shown under the attention
+_PREVIEW_QUALITY = 88  # of the JPEG
+
+
+@dataclass(frozen=True)
+class SeenPhoto:
+    """One photo as the encoder saw it.
+
+    path, name: of the photo's file; the file may be gone later, the name is for showing.
+    preview: the photo as a JPEG of at most `PREVIEW_SIDE` pixels, without metadata.
+    photos: what the decoder reads; a batch of one.
+    seconds: what the encoder took, without reading the file.
+    """
+
+    path: Path
+    name: str
+    preview: bytes
+    photos: "Photos"
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The captions of one photo, best first.
+
+    seconds: what the search took.
+    """
+
+    photo: SeenPhoto
+    options: SearchOptions
+    captions: tuple[Caption, ...]
+    seconds: float
+
+    @property
+    def record(self) -> Record:
+        """What the command line's exports take."""
+        return Record(self.photo.name, self.captions)
+
+    def beginnings(self) -> list[tuple[str, ...]]:
+        """Every way to begin another search that the page offers, by its number there.
+
+        First no words at all; then, for each caption, for each of its words, for each of the
+        word's alternatives that can be followed, the words before and that alternative.
+        """
+        return [()] + [
+            (*(before.word for before in caption.words[:place]), other.word)
+            for caption in self.captions
+            for place, word in enumerate(caption.words)
+            for other in word.alternatives
+            if can_follow(other.word)
+        ]
+
+
+def can_follow(word: str) -> bool:
+    """Whether a caption can go on after this alternative, which `<end>` does not allow."""
+    return not word.startswith("<")
+
+
+def see_photo(captioner: "Captioner", path: Path, name: str) -> SeenPhoto:
+    """Reads a photo and runs the encoder on it.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+    """
+    image = read_photo(path, max_side=captioner.preprocessing.read_side)
+    start = time.perf_counter()
+    photos = captioner.look([image])
+    seconds = time.perf_counter() - start
+    return SeenPhoto(path, name, _preview(image), photos, seconds)
+
+
+def answer_photo(
+    captioner: "Captioner", photo: SeenPhoto, options: SearchOptions
+) -> Iterator["tuple[Word, ...] | Answer"]:
+    """Searches for captions; gives the words of the best one so far, again and again, and at last
+    the answer.
+
+    Raises:
+        ValueError: the captioner has not learnt one of the first words.
+    """
+    steps = captioner.stream(photo.photos, options)
+    seconds = 0.0
+    while True:
+        start = time.perf_counter()
+        step = next(steps)
+        seconds += time.perf_counter() - start  # without what the page does between two steps
+        if step.captions:
+            yield Answer(photo, options, step.captions, seconds)
+            return
+        yield step.words
+
+
+def answer_with_others(batches: Batches, path: Path, name: str, options: SearchOptions) -> Answer:
+    """Reads a photo and captions it together with those of other visitors.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+    """
+    preprocessing = batches.captioner.preprocessing
+    with batches.turns.turn():
+        image = read_photo(path, max_side=preprocessing.read_side)
+        square, preview = preprocessing.squash(image), _preview(image)
+    done = batches.caption(square, options)
+    seen = SeenPhoto(path, name, preview, done.photos, done.look_seconds)
+    return Answer(seen, options, tuple(done.captions), done.search_seconds)
+
+
+def _preview(image: np.ndarray) -> bytes:
+    return preview_jpeg(image, PREVIEW_SIDE, _PREVIEW_QUALITY)

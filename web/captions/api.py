@@ -1,0 +1,81 @@
+"""The API endpoint /caption of the page."""
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from captioning.export import Record
+from captioning.options import SearchOptions
+from common.photos.reader import PhotoError
+from common.weights import WeightsError
+from web.captions.batches import BATCH
+from web.components import Upload, photo_input
+from web.models import MODELS, Background
+
+if TYPE_CHECKING:
+    from web.captions.model import Ready
+
+#: Two batches for each turn: one is captioned while the photos of the next are read.
+CAPTION_BUDGET: dict[str, Any] = {
+    "concurrency_id": "captions",
+    "concurrency_limit": min(2 * BATCH * MODELS.count, 16),
+}
+
+
+def build_endpoint(ready: "Background[Ready]") -> None:
+    """The API endpoint /caption."""
+
+    def caption(
+        photo: Upload | None, beam_size: float = 3, num_captions: float = 1
+    ) -> dict[str, Any]:
+        """Captions of a photo: English sentences that say what is to be seen, best first.
+
+        Gives {"file", "captions"}, the captions as in the command line's JSON: {"text",
+        "log_probability", "words"}, with {"word", "probability"} for each word.
+
+        Args:
+            photo: JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF.
+            beam_size: how many captions are followed at once, 1 to 20.
+            num_captions: how many are given, 1 to 20.
+        """
+        if photo is None:
+            raise gr.Error("Expected a photo, got none.", print_exception=False)
+        try:
+            options = SearchOptions(
+                beam_size=_whole("beam_size", beam_size),
+                num_captions=_whole("num_captions", num_captions),
+            )
+            batches = ready.get().batches
+            with MODELS.turn():
+                square = batches.captioner.preprocessing.read(photo.path)
+            captions = batches.caption(square, options).captions
+        except (PhotoError, WeightsError) as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except ValueError as error:
+            raise gr.Error(sentence(error), print_exception=False) from error
+        return Record(photo.name, tuple(captions)).to_dict()
+
+    gr.Button(visible=False).click(
+        caption,
+        [
+            photo_input(label="photo", visible=False),
+            gr.Number(3, label="beam_size", visible=False),
+            gr.Number(1, label="num_captions", visible=False),
+        ],
+        gr.JSON(label="record", visible=False),
+        api_name="caption",
+        **CAPTION_BUDGET,
+    )
+
+
+def sentence(error: ValueError) -> str:
+    """The error's message with a capital and a full stop, for the page."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _whole(name: str, value: Any) -> int:
+    """The value as an integer; ValueError where it is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+    return int(value)

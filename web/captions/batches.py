@@ -1,0 +1,116 @@
+"""Photos of several visitors, captioned together.
+
+A batch of four takes half the time of four photos one after the other: the encoder's and the
+decoder's small layers then have enough to do.
+"""
+
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from captioning.caption import Caption
+from captioning.options import SearchOptions
+from web.models import Turns
+
+if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
+    from captioning.captioner import Captioner
+    from captioning.decoder import Photos
+
+BATCH = 4  # photos; more gain little and make the first of them wait for the last
+
+
+class Captioned(NamedTuple):
+    """One photo's captions, best first, and what else is known of it.
+
+    photos: what the decoder reads of it; a batch of one.
+    look_seconds, search_seconds: the photo's share of what its batch took.
+    """
+
+    captions: list[Caption]
+    photos: "Photos"
+    look_seconds: float
+    search_seconds: float
+
+
+@dataclass(eq=False)
+class _Job:
+    square: np.ndarray
+    options: SearchOptions
+    done: Future[Captioned] = field(default_factory=Future)
+
+
+class Batches:
+    """Captions photos that wait at the same time in one batch.
+
+    turns: whose turns the batches take, `turns.count` at once.
+
+    Only photos with the same options share a batch. Sampled captions are drawn for one photo at a
+    time: what a seed gives must not depend on who else asks.
+    """
+
+    def __init__(self, captioner: "Captioner", turns: Turns, size: int = BATCH):
+        self.captioner, self.turns, self.size = captioner, turns, size
+        self._waiting: list[_Job] = []
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+
+    def caption(self, square: np.ndarray, options: SearchOptions) -> Captioned:
+        """Waits for the captions of one photo. May be called by any thread that has no turn.
+
+        square: what `Preprocessing.read` or `squash` gives.
+        Raises what the captioner raises.
+        """
+        job = _Job(square, options)
+        with self._changed:
+            self._waiting.append(job)
+            self._start_threads()
+            self._changed.notify()
+        return job.done.result()
+
+    def _start_threads(self) -> None:
+        for number in range(len(self._threads), self.turns.count):
+            thread = threading.Thread(target=self._work, daemon=True, name=f"captions-{number}")
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting)
+            with self.turns.turn():  # more photos come while it is waited for
+                batch = self._next_batch()
+                if batch:
+                    self._run(batch)
+
+    def _next_batch(self) -> list[_Job]:
+        """The photo that has waited longest and those that can go with it."""
+        with self._changed:
+            if not self._waiting:  # another thread took them
+                return []
+            options = self._waiting[0].options
+            size = self.size if options.method == "beam" else 1
+            batch = [job for job in self._waiting if job.options == options][:size]
+            self._waiting = [job for job in self._waiting if job not in batch]
+            return batch
+
+    def _run(self, batch: list[_Job]) -> None:
+        try:
+            start = time.perf_counter()
+            photos = self.captioner.look_at([job.square for job in batch])
+            seen = time.perf_counter()
+            found = self.captioner.caption(photos, batch[0].options)
+            end = time.perf_counter()
+        except Exception as error:  # it belongs to those who wait
+            for job in batch:
+                job.done.set_exception(error)
+            return
+        count = len(batch)
+        look, search = (seen - start) / count, (end - seen) / count
+        for index, (job, captions) in enumerate(zip(batch, found, strict=True)):
+            one = slice(index, index + 1)
+            own = type(photos)(photos.grid[one].clone(), photos.vector[one].clone())
+            job.done.set_result(Captioned(captions, own, look, search))

@@ -1,0 +1,154 @@
+"""The captioning tab of the page: a photo in; a caption, why each word, other captions out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from captioning.vocabulary import join_words
+from common.photos.reader import PhotoError
+from common.weights import WeightsError
+from web.captions.answer import Answer, see_photo
+from web.captions.api import CAPTION_BUDGET, build_endpoint
+from web.captions.downloads import build_download
+from web.captions.model import PHOTOS, load
+from web.captions.quality import build_caption_quality
+from web.captions.results import (
+    answered,
+    not_loaded,
+    search,
+    search_again,
+    unanswered,
+    updates,
+    with_others,
+)
+from web.captions.search_form import build_search, search_options
+from web.captions.why import photo_alone
+from web.components import Upload, build_photo_input, clicks, notice, private
+from web.models import MODELS, Background
+from web.photo_transfer import PhotoTab, build_carry
+
+if TYPE_CHECKING:
+    pass
+
+_LOADING = notice("info", "Getting ready", "The captioner is being loaded, a few seconds.")
+#: Waiting for the model is no work: it holds up nothing that another tab asks for.
+_OPENING: dict[str, Any] = {"concurrency_id": "captions-opening", "concurrency_limit": None}
+#: Puts the keyboard back on the word that was chosen, after its sentence was written anew.
+_FOCUS_CHOSEN = """() => {
+  const words = document.querySelector("#captions-told");
+  const word = words.querySelector("[aria-pressed=true]") ?? words.querySelector("[data-word]");
+  word?.focus({preventScroll: true});
+}"""
+
+
+def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
+    """Lays out the tab in the Gradio context of the caller.
+
+    Args:
+        page: the Blocks that the tab is part of.
+        weights: folder of the captioner's weights; the project's own without.
+
+    Returns:
+        What the page connects; the model is not yet loading: handlers start it and wait for it.
+    """
+    ready = Background(lambda: load(weights))
+    answer = gr.State(None)
+    with gr.Row(elem_classes="photo-row"):
+        with gr.Column(scale=5, min_width=320):
+            photo = build_photo_input("captions-photo", PHOTOS)
+            fold = build_search()
+        with gr.Column(scale=7, min_width=320):
+            status = gr.HTML(_LOADING, elem_id="captions-status")
+            words = gr.HTML(elem_id="captions-told", js_on_load=clicks("data-begin"))
+            view = gr.HTML(elem_id="captions-shown", js_on_load=clicks("data-begin"))
+            with gr.Row(elem_classes="downloads", visible=False) as downloads:
+                build_download(answer)
+            carry, alt_text = build_carry("Find faces in this photo")
+    build_caption_quality(ready)
+    results = [answer, status, words, view, downloads, fold.first_words]
+
+    def on_open(request: gr.Request) -> list[Any]:
+        # What was chosen or typed while the model was loading stays: `on_opened` searches for it.
+        settings = fold.linked.updates(request)
+        try:
+            return [*answered(ready.get().example)[:-1], *settings]
+        except WeightsError as error:
+            return [*unanswered(not_loaded(error))[:-1], *settings]
+
+    def on_opened(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
+        if answer is None or search_options(*choices) == answer.options:
+            yield updates()
+        else:  # a link or an impatient visitor asks for something else
+            yield from search_again(ready, answer, *choices)
+
+    def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
+        if photo is None:
+            yield unanswered("")
+            return
+        try:
+            # The first words were meant for the photo before.
+            choices = (*choices[:-1], "")
+            options = search_options(*choices)
+            model = ready.get()
+            if MODELS.busy:
+                yield with_others(model.batches, photo, options)
+                return
+            with MODELS.turn():
+                seen = see_photo(model.captioner, *photo)
+            yield updates(words="", view=photo_alone(seen), first_words="")
+            yield from search(model.captioner, seen, options)
+        except PhotoError as error:
+            yield unanswered(notice("error", "This photo cannot be used", str(error)))
+        except WeightsError as error:
+            yield unanswered(not_loaded(error))
+
+    def on_search(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
+        if answer is None:
+            yield updates()
+        else:
+            yield from search_again(ready, answer, *choices)
+
+    def on_begin(event: gr.EventData, answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
+        number = _number(event, "begin")
+        beginnings = [] if answer is None else answer.beginnings()
+        if answer is None or number is None or number not in range(len(beginnings)):
+            yield updates()
+        else:
+            choices = (*choices[:-1], join_words(beginnings[number]))
+            yield from search_again(ready, answer, *choices, from_word=True)
+
+    inputs = [answer, *fold.choices]
+    opened = page.load(
+        on_open,
+        None,
+        [*results[:-1], *fold.linked.components],
+        show_progress="hidden",
+        **private(_OPENING),
+    ).then(on_opened, inputs, results, **_asks(status))
+    asked = photo.change(on_photo, [photo, *fold.choices], results, **_asks(status))
+    searched = gr.on(fold.changed, on_search, inputs, results, **_asks(status))
+    begun = gr.on([words.click, view.click], on_begin, inputs, results, **_asks(status))
+    begun.success(None, js=_FOCUS_CHOSEN)
+    build_endpoint(ready)
+    return PhotoTab(ready, photo, answer, carry, alt_text, [opened, asked, searched, begun])
+
+
+def _asks(status: gr.HTML) -> dict[str, Any]:
+    """Settings of the events that ask the model; of several in a row, the last one counts."""
+    return {
+        "show_progress": "minimal",
+        "show_progress_on": status,
+        "trigger_mode": "always_last",
+        **private(CAPTION_BUDGET),
+    }
+
+
+def _number(event: gr.EventData, name: str) -> int | None:
+    """A whole number that the page sends with an event; None where it is something else."""
+    try:
+        number = getattr(event, name, None)
+    except TypeError:  # the event's data is no object
+        return None
+    return number if isinstance(number, int) and not isinstance(number, bool) else None

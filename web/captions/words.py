@@ -1,0 +1,137 @@
+"""The HTML of the captioning tab: the line above, and the captions word by word.
+
+Everything about every word is in the page at once; assets/page.js shows and hides it by these
+attributes, so that stepping through a caption asks the server nothing:
+
+data-word="0-3"     button of word 3 of caption 0
+data-why="0-3"      belongs to that word; "" is shown while no word is chosen
+data-caption="1"    button that shows caption 1
+data-told="1"       belongs to that caption
+data-copy="text"    button that copies this text
+data-begin="17"     button that searches again, from this one of `Answer.beginnings`
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from captioning.caption import Caption, Word
+from captioning.vocabulary import join_words
+from web.captions.answer import Answer
+
+#: Words below this probability are marked.
+UNSURE = 0.3
+_WORD_EVERY = 0.06  # seconds; words found faster than this fade in one after the other
+
+
+class Pace:
+    """When each word of a caption in the making is to be seen: one after the other, however fast
+    they were found."""
+
+    def __init__(self) -> None:
+        self._due: list[float] = []
+
+    def delays(self, count: int) -> list[float]:
+        """Seconds from now until each of the first `count` words; negative where it is seen."""
+        now = time.monotonic()
+        while len(self._due) < count:
+            self._due.append(max(now, self._due[-1] + _WORD_EVERY) if self._due else now)
+        return [due - now for due in self._due[:count]]
+
+
+def summary(answer: Answer) -> str:
+    """How many captions, how fast; for screen readers the best one too."""
+    count = len(answer.captions)
+    look, search = answer.photo.seconds * 1000, answer.seconds * 1000
+    return (
+        '<div class="summary" data-said>'
+        f"<strong>{'1 caption' if count == 1 else f'{count} captions'}</strong> "
+        f"<span>for <b>{escape(answer.photo.name)}</b>: {look:.0f} ms to look at it, "
+        f"{search:.0f} ms to find the words</span>"
+        f'<span class="unseen">: {escape(answer.captions[0].sentence)}</span></div>'
+    )
+
+
+def in_the_making(words: Sequence[Word], delays: Sequence[float]) -> str:
+    """The best caption so far, while the search goes on."""
+    spans = (
+        f'<span class="word{_marks(word)}"{_delayed(delays, place)}>{_face(word, place)}</span>'
+        for place, word in enumerate(words)
+    )
+    return (
+        f'<div class="told"><p class="sentence" aria-busy="true">{"".join(spans)}</p>'
+        f"{_legend(words)}</div>"
+    )
+
+
+def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None) -> str:
+    """The captions word by word, the best one in view.
+
+    delays: of the words of the best caption, seconds, from `Pace`.
+    chosen: the word of the best caption that is explained from the start.
+    """
+    sections = (
+        _sentence(index, caption, delays if index == 0 else (), chosen if index == 0 else None)
+        for index, caption in enumerate(answer.captions)
+    )
+    all_words = [word for caption in answer.captions for word in caption.words]
+    begun = ""
+    if answer.options.first_words:
+        words = escape(join_words(answer.options.first_words))
+        begun = (
+            f'<p class="begun">Begins with “{words}”, as asked. '
+            '<button type="button" class="as-link" data-begin="0">Start over</button></p>'
+        )
+    return f'<div class="told">{"".join(sections)}{begun}{_legend(all_words)}</div>'
+
+
+def _sentence(
+    index: int, caption: Caption, delays: Sequence[float], chosen: int | None = None
+) -> str:
+    buttons = []
+    for place, word in enumerate(caption.words):
+        sure = f"{percent(word.probability)} sure" + (", a guess" if _unsure(word) else "")
+        buttons.append(
+            f'<button type="button" class="word{_marks(word)}"{_delayed(delays, place)} '
+            f'data-word="{index}-{place}" aria-pressed="{"true" if place == chosen else "false"}" '
+            f'aria-label="{escape(word.word)}, {sure}">{_face(word, place)}</button>'
+        )
+    hidden = " hidden" if index else ""
+    return (
+        f'<p class="sentence" role="group" aria-label="Caption, word by word" '
+        f'data-told="{index}"{hidden}>{"".join(buttons)}</p>'
+    )
+
+
+def _delayed(delays: Sequence[float], place: int) -> str:
+    return f' style="--delay:{delays[place]:.3f}s"' if place < len(delays) else ""
+
+
+def _face(word: Word, place: int) -> str:
+    """The word over its probability, as a bar and in numbers."""
+    text = word.word[:1].upper() + word.word[1:] if place == 0 else word.word
+    return (
+        f'<span>{escape(text)}</span><i class="bar" style="--value:{word.probability:.3f}"></i>'
+        f"<small>{percent(word.probability)}</small>"
+    )
+
+
+def _marks(word: Word) -> str:
+    joined = " joined" if word.word.startswith("'") else ""
+    return f"{joined} unsure" if _unsure(word) else joined
+
+
+def _unsure(word: Word) -> bool:
+    return word.probability < UNSURE
+
+
+def _legend(words: Iterable[Word]) -> str:
+    text = "Below each word: how sure the model was of it."
+    if any(map(_unsure, words)):
+        text += f" <u>Dashed</u>: a guess, under {UNSURE:.0%}."
+    return f'<p class="footnote">{text}</p>'
+
+
+def percent(probability: float) -> str:
+    """In whole percent, as HTML."""
+    return f"{probability:.0%}" if probability >= 0.01 else "&lt;1%"

@@ -1,0 +1,172 @@
+"""Parts of the page that both tabs use. Imported by the tabs and the app only: needs Gradio."""
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import cv2
+import gradio as gr
+import numpy as np
+from gradio import component_meta
+from gradio.data_classes import ImageData
+
+from common.photos.jpeg import encode_jpeg
+from common.photos.reader import read_photo
+from web.models import MODELS
+
+# Gradio writes a .pyi file beside every module that derives a component, each time it is imported:
+# type checkers would read that copy, in whatever state it is, instead of the module.
+component_meta.create_or_modify_pyi = lambda *_: None
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+EXAMPLES = ASSETS / "examples"
+
+#: Everything that runs a model takes a turn of `MODELS`, however many tabs and endpoints there are.
+#: Gradio admits no more of it than there are turns; the others wait in its queue, which says so.
+MODEL_BUDGET: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": MODELS.count}
+#: Drawing, which is cheap, does not wait behind the models.
+DRAWING_BUDGET: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 4}
+
+#: JavaScript that saves a `saved_file` on the visitor's machine; see assets/page.js.
+SAVE_FILE = "(file) => window.saveFile(file)"
+
+
+class Upload(NamedTuple):
+    """A photo as it came: where it lies, and what its owner calls it (for showing only)."""
+
+    path: Path
+    name: str
+
+
+class PhotoInput(gr.Image):
+    """Upload, webcam snapshot or clipboard; the handler gets an `Upload`.
+
+    Gradio's own decoding is passed by: it ends in a bare "Error" for damaged files, clips 16-bit
+    pictures to white and knows neither HEIC nor a limit on pixels.
+    """
+
+    is_template = True  # the page draws it as what it derives from
+
+    def preprocess(self, payload: ImageData | None) -> Upload | None:  # type: ignore[override]
+        """The uploaded file, not opened; None where there is none."""
+        if payload is None:
+            return None
+        if payload.path is None:
+            raise gr.Error("Expected a photo as a file, got text; upload the file first.")
+        return Upload(Path(payload.path), payload.orig_name or Path(payload.path).name)
+
+    def postprocess(self, value: Upload | None) -> ImageData | None:  # type: ignore[override]
+        """The photo as it is; Gradio shows it from its own folder."""
+        return None if value is None else ImageData(path=str(value.path), orig_name=value.name)
+
+
+class PhotoView(gr.Image):
+    """Shows an (H, W, 3) uint8 RGB array without leaving a file on the server."""
+
+    is_template = True
+
+    def postprocess(self, value: np.ndarray | None) -> ImageData | None:  # type: ignore[override]
+        """The picture as a `data:` URL."""
+        return None if value is None else ImageData(url=jpeg_url(value), mime_type="image/jpeg")
+
+
+def photo_input(**settings: Any) -> PhotoInput:
+    """A `PhotoInput` with the settings of every tab, and these. (Gradio reads a component's
+    settings off its constructor's signature, so the class cannot have one of its own.)"""
+    return PhotoInput(
+        sources=["upload", "webcam", "clipboard"],
+        type="filepath",
+        buttons=[],
+        webcam_options=gr.WebcamOptions(mirror=False),
+        elem_classes="photo-input",
+        **settings,
+    )
+
+
+def photo_view(**settings: Any) -> PhotoView:
+    """A `PhotoView` with the settings of every tab, and these; its label is the picture's
+    alternative text too."""
+    settings = {"alt_text": settings.get("label"), "elem_classes": "view", **settings}
+    return PhotoView(interactive=False, buttons=["fullscreen"], **settings)
+
+
+def build_photo_input(elem_id: str, examples: Mapping[str, str]) -> PhotoInput:
+    """The one place of a tab to drop a photo, and examples below it (see `build_examples`)."""
+    photo = photo_input(
+        label="Your photo",
+        show_label=False,
+        elem_id=elem_id,
+        placeholder="# Drop a photo here\nor click to choose one",
+    )
+    build_examples(photo, examples)
+    return photo
+
+
+def build_examples(photo: PhotoInput, examples: Mapping[str, str]) -> None:
+    """A row of example photos, which a click or the keyboard puts into `photo`.
+
+    examples: name of a file in `EXAMPLES` -> what it shows, which is its name for screen readers.
+    """
+    names = list(examples)
+    buttons = "".join(
+        f'<button type="button" data-index="{index}" title="{escape(text)}">'
+        f'<img src="{_thumbnail(name)}" alt="{escape(text)}"></button>'
+        for index, (name, text) in enumerate(examples.items())
+    )
+    strip = gr.HTML(
+        f'<div class="examples"><span>Or try one of these</span><div>{buttons}</div></div>',
+        js_on_load=clicks("data-index"),
+    )
+
+    def on_click(event: gr.EventData) -> Upload | dict[str, Any]:
+        index = event.index
+        known = index in range(len(names))
+        return Upload(EXAMPLES / names[index], names[index]) if known else gr.skip()
+
+    strip.click(on_click, None, photo, show_progress="hidden", **private())
+
+
+def clicks(attribute: str) -> str:
+    """JavaScript of a gr.HTML: its `click` event comes from buttons with this `data-` attribute,
+    a whole number, and carries it under the attribute's name without `data-`."""
+    name = attribute.removeprefix("data-")
+    return f"""element.addEventListener("click", (event) => {{
+  const button = event.target.closest("[{attribute}]");
+  if (button) trigger("click", {{{name}: Number(button.dataset.{name})}});
+}});"""
+
+
+def _thumbnail(name: str, height: int = 144) -> str:
+    """An example photo at this height, as a `data:` URL."""
+    image = read_photo(EXAMPLES / name)
+    width = round(image.shape[1] * height / image.shape[0])
+    return jpeg_url(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), quality=85)
+
+
+def jpeg_url(image: np.ndarray, quality: int = 90) -> str:
+    """(H, W, 3) uint8 RGB to a `data:` URL."""
+    return data_url(encode_jpeg(image, quality), "image/jpeg")
+
+
+def data_url(data: bytes, mime_type: str) -> str:
+    """The bytes as a `data:` URL."""
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"
+
+
+def saved_file(data: bytes, name: str, mime_type: str) -> dict[str, str]:
+    """What `SAVE_FILE` takes: a file for the visitor's machine that is never one on this."""
+    return {"name": name, "url": data_url(data, mime_type)}
+
+
+def private(budget: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Settings of an event that is the page's own business: no endpoint of the API."""
+    return {"api_visibility": "private", **(budget or {})}
+
+
+def notice(kind: Literal["info", "error"], title: str, text: str = "") -> str:
+    """HTML of a message in the page, read out by screen readers. Plain text in, escaped here."""
+    read_out = 'role="alert"' if kind == "error" else "data-said"  # see assets/page.js
+    rest = f"<p>{escape(text)}</p>" if text else ""
+    return f'<div class="notice {kind}" {read_out}><strong>{escape(title)}</strong>{rest}</div>'

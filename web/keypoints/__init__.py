@@ -1,0 +1,1 @@
+"""The keypoint tab: photo, live view, video."""

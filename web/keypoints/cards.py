@@ -1,0 +1,92 @@
+"""The HTML of the keypoint tab: the line above the photo and a card for each face."""
+
+from html import escape
+
+from facial_keypoints.face import Face, Pose
+from web.components import jpeg_url, notice
+from web.keypoints.answer import PhotoAnswer, part_confidence
+
+_NO_FACE_HINT = (
+    "Faces that are very small, dark, covered or turned far away are missed. A closer or brighter "
+    "photo helps, and so does cutting away what is not the face."
+)
+
+
+def summary(answer: PhotoAnswer) -> str:
+    """How many faces, how fast; or that there is none, and what helps."""
+    if not answer.faces:
+        return notice("info", "No face found", _NO_FACE_HINT)
+    count = len(answer.faces)
+    faces = "1 face" if count == 1 else f"{count} faces"
+    return (
+        '<div class="summary" data-said>'
+        f"<strong>{faces}</strong> <span>found in {answer.seconds * 1000:.0f} ms in "
+        f"<b>{escape(answer.name)}</b>, {answer.width} × {answer.height} pixels</span></div>"
+    )
+
+
+def cards(answer: PhotoAnswer) -> str:
+    """One card for each face; empty where there is none."""
+    pairs = zip(answer.faces, answer.thumbnails, strict=True)
+    items = [_card(index, face, jpeg_url(crop)) for index, (face, crop) in enumerate(pairs)]
+    if not items:
+        return ""
+    return (
+        f'<div class="cards" role="list">{"".join(items)}</div>'
+        "<p class=\"footnote\">A part's confidence is the mean over its points of the network's "
+        "own estimate that the point lies within 5 % of the distance between the outer eye "
+        "corners. Left and right are the person's own.</p>"
+    )
+
+
+def _card(index: int, face: Face, thumbnail: str) -> str:
+    number = index + 1
+    return (
+        '<div class="card" role="listitem">'
+        f'<header><img src="{thumbnail}" alt="Face {number}, cut out of the photo">'
+        f"<div><h2>Face {number}</h2><p>A face, {_certainty(face.score)}</p></div>"
+        "</header>"
+        f"{_pose(face.pose)}{_parts(face)}"
+        f'<button type="button" data-face="{index}">Look inside</button></div>'
+    )
+
+
+def _certainty(score: float) -> str:
+    return "over 99% certain" if score > 0.99 else f"{score:.0%} certain"
+
+
+def _pose(pose: Pose | None) -> str:
+    if pose is None:
+        return '<p class="pose none">The points admit no head pose.</p>'
+    rows = (
+        ("Yaw", pose.yaw, "to their left", "to their right"),
+        ("Pitch", pose.pitch, "up", "down"),
+        ("Roll", pose.roll, "clockwise", "anticlockwise"),
+    )
+    entries = "".join(
+        f"<dt>{name}</dt><dd>{abs(angle):.0f}° <span>{plus if angle > 0 else minus}</span></dd>"
+        if round(angle)
+        else f"<dt>{name}</dt><dd>0°</dd>"
+        for name, angle, plus, minus in rows
+    )
+    return f'<div class="pose">{_dial(pose)}<dl>{entries}</dl></div>'
+
+
+def _dial(pose: Pose) -> str:
+    """Where the nose points (60° is the rim) on a head that tilts with the roll."""
+    x, y = (max(-18.0, min(18.0, angle * 0.3)) for angle in (pose.yaw, -pose.pitch))
+    return (
+        '<svg class="dial" viewBox="-24 -24 48 48" width="64" height="64" aria-hidden="true">'
+        f'<g transform="rotate({pose.roll:.1f})"><ellipse rx="18" ry="22"/>'
+        '<path d="M-18 0H18M0-22V22"/></g>'
+        f'<line x2="{x:.1f}" y2="{y:.1f}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="3"/></svg>'
+    )
+
+
+def _parts(face: Face) -> str:
+    rows = "".join(
+        f'<dt>{part.capitalize()}</dt><dd><span class="bar {part}" style="--value:{value:.3f}">'
+        f"</span>{value:.0%}</dd>"
+        for part, value in part_confidence(face).items()
+    )
+    return f'<dl class="parts" aria-label="Confidence by facial part">{rows}</dl>'

@@ -1,0 +1,52 @@
+"""The keypoint model of the page: loaded once, shared by every part of the tab."""
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from web.components import EXAMPLES
+from web.keypoints.answer import PhotoAnswer, answer_photo
+
+if TYPE_CHECKING:
+    from facial_keypoints.pipeline import FacialKeypoints
+
+PHOTOS = {
+    "astronaut.jpg": "An astronaut in an orange suit",
+    "admiral.jpg": "A navy officer with glasses and a cap",
+    "two_portraits.jpg": "Two portraits side by side",
+    "cat.jpg": "A cat, which has no human face",
+}
+_FIRST_EXAMPLE = next(iter(PHOTOS))
+_making = threading.Lock()
+
+
+class Ready(NamedTuple):
+    """The loaded model, and the example that the page opens with, already answered.
+
+    others: the model behind other detectors, by their names, made when first asked for.
+    """
+
+    find_faces: "FacialKeypoints"
+    example: PhotoAnswer
+    others: dict[str, "FacialKeypoints"]
+
+    def using(self, detector: str) -> "FacialKeypoints":
+        """The model behind the detector of that name. May be called by any thread.
+
+        Raises:
+            WeightsError: the detector's weights are missing, damaged or of another kind.
+        """
+        if detector == self.find_faces.detector.name:
+            return self.find_faces
+        with _making:  # two visitors may ask for the same one at the same time
+            if detector not in self.others:
+                self.others[detector] = self.find_faces.using(detector)
+            return self.others[detector]
+
+
+def load() -> Ready:
+    """The trained model and its answer; the very first run is slower than all others."""
+    from facial_keypoints.pipeline import FacialKeypoints  # torch takes seconds to import
+
+    model = FacialKeypoints.load()
+    answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE)
+    return Ready(model, answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE), {})

@@ -1,0 +1,76 @@
+"""One photo, both tabs: what hands a photo over, and the line that tells what both made of it."""
+
+import filecmp
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from web.components import PhotoInput, Upload
+from web.models import Background
+
+
+class PhotoTab(NamedTuple):
+    """What the page needs of a tab that takes a photo.
+
+    model: to be loaded once the page is up.
+    photo: a photo put in here is answered.
+    answer: what the tab found, of a type of its own; None without a photo.
+    carry: the button that hands the photo over to the other tab.
+    alt_text: where caption and faces of the photo are told together.
+    answered: after these events the answer is a new one.
+    """
+
+    model: Background[Any]
+    photo: PhotoInput
+    answer: gr.State
+    carry: gr.Button
+    alt_text: gr.HTML
+    answered: Sequence[gr.events.Dependency]
+
+
+def build_carry(label: str) -> tuple[gr.Button, gr.HTML]:
+    """The button that hands the photo over, and the place of the alt text, in the Gradio context
+    of the caller."""
+    with gr.Row(elem_classes=["downloads", "carry"]):
+        button = gr.Button(label, size="sm", min_width=90)
+    return button, gr.HTML()
+
+
+def photo_to_carry(path: Path | None, name: str = "") -> Upload:
+    """What goes into the other tab's input; a message to the visitor where there is no photo."""
+    if path is None:
+        raise gr.Error("Open a photo first.", title="No photo", print_exception=False)
+    if not path.exists():
+        raise gr.Error(
+            "This photo has been deleted here meanwhile; open it again to go on.",
+            title="The photo is gone",
+            print_exception=False,
+        )
+    return Upload(path, name)
+
+
+def same_photo(a: Path, b: Path) -> bool:
+    """Whether two files hold the same; not where one has been deleted meanwhile."""
+    try:
+        return a == b or filecmp.cmp(a, b, shallow=False)
+    except OSError:
+        return False
+
+
+def alt_text(sentence: str, faces: int) -> str:
+    """A caption, as a sentence, and how many faces there are, in one line."""
+    if not faces:
+        return sentence
+    return f"{sentence.rstrip('.')}, {'1 face' if faces == 1 else f'{faces} faces'}."
+
+
+def alt_text_line(text: str) -> str:
+    """HTML of the line, with a button that copies it (see assets/page.js)."""
+    return (
+        f'<div class="alt-text"><p>{escape(text)}</p>'
+        f'<button type="button" data-copy="{escape(text)}">Copy alt text</button>'
+        '<span class="unseen" role="status"></span></div>'
+    )

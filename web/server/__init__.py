@@ -1,0 +1,1 @@
+"""The server around the page: options, middleware, health, request queue, log, shutdown."""
