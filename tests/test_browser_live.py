@@ -188,8 +188,10 @@ def test_mesh_and_filters_are_drawn(live: Page) -> None:
 
 def test_gauges_and_readout(live: Page) -> None:
     gauges = live.locator(".gauges")
-    expect(gauges.locator("[data-word=left_eye]")).to_have_text("open")
+    expect(gauges.locator("[data-reading=left_eye]")).to_have_text("open")
     expect(gauges.get_by_role("meter", name="Smile")).to_be_visible()
+    # That attribute makes a word of a caption: a click on it would choose the word.
+    expect(gauges.locator("[data-word]")).to_have_count(0)
     expect(live.locator("[data-live=readout]")).to_contain_text("updates/s")
     expect(live.locator("[data-live=readout]")).to_contain_text("ms server")
 

@@ -24,13 +24,13 @@ const WORDS = {
 const gaugeRow = (name, label, kind, limit) =>
   `<dt>${label}</dt><dd><span class="gauge ${kind}" data-gauge="${name}" role="meter"
     aria-label="${label}" aria-valuemin="${kind === "angle" ? -limit : 0}"
-    aria-valuemax="${limit}" aria-valuenow="0"></span><span data-word="${name}"></span></dd>`;
+    aria-valuemax="${limit}" aria-valuenow="0"></span><span data-reading="${name}"></span></dd>`;
 
 const gaugeCard = (id) => {
   const card = document.createElement("article");
   card.className = "gauges";
   card.dataset.face = id;
-  card.innerHTML = `<header><h2>Face ${id}</h2><p><b data-word="blinks">0</b> blinks</p></header>
+  card.innerHTML = `<header><h2>Face ${id}</h2><p><b data-reading="blinks">0</b> blinks</p></header>
     <dl>${LEVELS.map(([name, label]) => gaugeRow(name, label, "level", 1)).join("")}
     ${ANGLES.map(([name, label, limit]) => gaugeRow(name, label, "angle", limit)).join("")}</dl>`;
   return card;
@@ -94,7 +94,7 @@ class Gauges {
   }
 
   word(card, name, text) {
-    const place = card.querySelector(`[data-word=${name}]`);
+    const place = card.querySelector(`[data-reading=${name}]`);
     if (place.textContent !== String(text)) place.textContent = text;
   }
 }

@@ -236,12 +236,13 @@ class Training:
                 decoder.load_state_dict(_first(self.start.decoder).state_dict())
         own = [self.run / name for name in STAGES[: STAGES.index(before) if before else None]]
         start = Path(self.config.start_from)
-        others = [start / name for name in STAGES] if self.config.start_from else []
+        # "tag" is of train.captioning.tagging: an encoder without a decoder.
+        others = [start / name for name in ("tag", *STAGES)] if self.config.start_from else []
         for folder in others + own:
             best = load_checkpoint(folder / "best.pt", torch.device("cpu"))
             if best is None:
                 continue
-            if folder in own or not self.config.fresh_decoder:
+            if "decoder" in best and (folder in own or not self.config.fresh_decoder):
                 decoder.load_state_dict(best["decoder"])
             if "encoder" in best:
                 encoder = Encoder(self.config.encoder_strides)

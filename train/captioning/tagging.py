@@ -221,6 +221,8 @@ def train(
         model.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         average.updates, average.state = last["average"]
+    if elapsed >= 60 * config.minutes:
+        return
     per_epoch = len(epoch_batches(len(learnt), config.batch, 0, config.seed))
 
     def plan(step: int) -> Iterator[tuple[int, list[int]]]:
@@ -238,8 +240,9 @@ def train(
 
     def checkpoint() -> None:
         save_checkpoint(
-            folder / "last.pt", step=step, elapsed=elapsed, best=best, model=model.state_dict(),
-            optimizer=optimizer.state_dict(), average=(average.updates, average.state),
+            folder / "last.pt", step=step, elapsed=elapsed, best=best, losses=figures,
+            model=model.state_dict(), optimizer=optimizer.state_dict(),
+            average=(average.updates, average.state),
         )  # fmt: skip
 
     total = round(config.minutes * 60)
