@@ -8,6 +8,7 @@ import web.keypoints.tab
 from common.cores import fit_threads
 from common.photos.reader import MAX_BYTES
 from web.components import ASSETS, EXAMPLES
+from web.gradio_internals import LAUNCH
 from web.page import DELETE_AGE, DELETE_EVERY, build_page
 from web.server.health import Health, HealthAnswers
 from web.server.logging import use_log
@@ -46,7 +47,7 @@ def main() -> None:
             auth=options.auth,
             mcp_server=options.mcp,
             quiet=True,
-            _frontend=False,  # or Gradio gives up where its own first request takes 3 seconds
+            **LAUNCH,
             prevent_thread_lock=True,
             state_session_capacity=SESSIONS,
             max_file_size=MAX_UPLOAD,

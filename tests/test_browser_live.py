@@ -360,7 +360,8 @@ def test_full_is_said(live: Page) -> None:
         assert len(keys) < 100
     assert answer["error"]["code"] == "full"
     live.get_by_role("button", name="Stop camera").click()
-    ask_server(live, "open", {})
+    while "session" not in ask_server(live, "open", {}):  # until the stop has freed its place
+        live.wait_for_timeout(50)
     start(live).click()
     trouble = live.locator("[data-live=trouble]")
     expect(trouble).to_contain_text("places for cameras are taken")

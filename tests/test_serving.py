@@ -15,11 +15,11 @@ from gradio.queueing import Event, Queue
 from starlette.middleware import Middleware
 
 from train.benchmark.running_app import ROOT, free_port
+from web.gradio_internals import RequestQueue, use_request_queue
 from web.models import Background
 from web.server.health import Health, HealthAnswers
 from web.server.logging import JsonLines, TextLines, log_request, size_class
 from web.server.options import AUTH, parse_options
-from web.server.queue import WaitingLine, use_waiting_line
 from web.server.request_log import RequestLog, endpoint
 
 
@@ -239,13 +239,13 @@ def test_memory_settings_are_taken() -> None:
 
 
 @pytest.fixture
-def line() -> WaitingLine:
+def line() -> RequestQueue:
     with gr.Blocks() as page:
         gr.Button().click(lambda: None)
-    return use_waiting_line(page, 7)
+    return use_request_queue(page, 7)
 
 
-def push(line: WaitingLine, path: str, *headers: str) -> tuple[str, str]:
+def push(line: RequestQueue, path: str, *headers: str) -> tuple[str, str]:
     """What is said, and the state that becomes a status."""
     request: Any = SimpleNamespace(headers=headers, url=SimpleNamespace(path=path))
     body: Any = SimpleNamespace()
@@ -255,7 +255,7 @@ def push(line: WaitingLine, path: str, *headers: str) -> tuple[str, str]:
 
 
 def test_the_line_turns_away_with_a_sentence(
-    line: WaitingLine, monkeypatch: pytest.MonkeyPatch
+    line: RequestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: Any) -> tuple[bool, str, str]:
         return False, "Queue is full. Max size is 7 and size is 7.", "queue_full"
@@ -272,7 +272,7 @@ def test_the_line_turns_away_with_a_sentence(
     assert push(line, join) == (restart, "queue_full")
 
 
-def test_those_who_wait_are_told_that_it_ends(line: WaitingLine) -> None:
+def test_those_who_wait_are_told_that_it_ends(line: RequestQueue) -> None:
     async def wait() -> Any:
         line.start()
         line.pending_messages_per_session["visitor"] = messages = asyncio.Queue()
@@ -289,7 +289,7 @@ def test_those_who_wait_are_told_that_it_ends(line: WaitingLine) -> None:
     assert asyncio.run(wait()) == "The server is being restarted; try again in a minute."
 
 
-def test_the_line_is_the_page_s_and_keeps_no_record(line: WaitingLine) -> None:
+def test_the_line_is_the_page_s_and_keeps_no_record(line: RequestQueue) -> None:
     assert line.blocks._queue is line
     assert line.max_size == 7 and not line.at_work
     assert line.compute_analytics_summary([{"function": "caption"}]) == {}

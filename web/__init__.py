@@ -1,3 +1,3 @@
 """The web page: all that knows Gradio or Starlette."""
 
-import web.quick_gradio  # noqa: F401, before any other module imports Gradio
+import web.gradio_internals  # noqa: F401, before any other module imports Gradio

@@ -9,16 +9,11 @@ from typing import Any, Literal, NamedTuple
 import cv2
 import gradio as gr
 import numpy as np
-from gradio import component_meta
 from gradio.data_classes import ImageData
 
 from common.photos.jpeg import encode_jpeg
 from common.photos.reader import read_photo
 from web.models import MODELS
-
-# Gradio writes a .pyi file beside every module that derives a component, each time it is imported:
-# type checkers would read that copy, in whatever state it is, instead of the module.
-component_meta.create_or_modify_pyi = lambda *_: None
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXAMPLES = ASSETS / "examples"

@@ -8,10 +8,9 @@ import web.captions.tab
 import web.keypoints.tab
 from web.api_section import build_api_section
 from web.components import ASSETS, DRAWING_BUDGET, Upload, private
+from web.gradio_internals import LoggedBlocks, RequestQueue, forget_session, use_request_queue
 from web.models import Background
 from web.photo_transfer import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
-from web.server.queue import WaitingLine, use_waiting_line
-from web.server.request_log import LoggedBlocks
 
 if TYPE_CHECKING:
     from web.captions.answer import Answer
@@ -25,7 +24,7 @@ DELETE_AGE, DELETE_EVERY = 900, 60
 QUEUE_SIZE = 64  # requests waiting; more are told that the page is busy
 
 
-def build_page() -> tuple[gr.Blocks, WaitingLine, dict[str, Background[Any]]]:
+def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
     """The page, the line of those who wait for it, and the models of its tabs by name."""
     with LoggedBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
@@ -48,7 +47,7 @@ def build_page() -> tuple[gr.Blocks, WaitingLine, dict[str, Background[Any]]]:
         )
         _forget_when_closed(page)
     models = {"keypoints": faces.model, "captions": captions.model}
-    return page, use_waiting_line(page, QUEUE_SIZE), models
+    return page, use_request_queue(page, QUEUE_SIZE), models
 
 
 def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
@@ -88,9 +87,9 @@ def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
 
 
 def _forget_when_closed(page: gr.Blocks) -> None:
-    """Drops what the server keeps for a page as soon as it is closed; Gradio would in an hour."""
+    """Drops what the server keeps for a page as soon as it is closed."""
 
     def forget(request: gr.Request) -> None:
-        page.state_holder.session_data.pop(request.session_hash or "", None)
+        forget_session(page, request.session_hash)
 
     page.unload(forget)

@@ -8,8 +8,8 @@ import time
 
 import gradio as gr
 
+from web.gradio_internals import RequestQueue, set_shutdown_timeout
 from web.server.health import Health
-from web.server.queue import WaitingLine
 
 FINISH = 5.0  # seconds for what runs or waits when the signal comes
 CLOSE = 2  # seconds more for connections; those still open are told, then cut
@@ -29,7 +29,7 @@ class Stopping:
             pass
 
 
-def stop(page: gr.Blocks, line: WaitingLine, health: Health) -> None:
+def stop(page: gr.Blocks, line: RequestQueue, health: Health) -> None:
     """Ends the process with exit code 0, at most `FINISH` + `CLOSE` seconds and a moment later."""
     health.stopping = line.stopping = True
     deadline = time.monotonic() + FINISH
@@ -37,7 +37,7 @@ def stop(page: gr.Blocks, line: WaitingLine, health: Health) -> None:
         time.sleep(0.05)
     line.give_up()
     time.sleep(0.3)  # until the last answers are on their way
-    page.server.config.timeout_graceful_shutdown = CLOSE
+    set_shutdown_timeout(page, CLOSE)
     page.close(verbose=False)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import gradio as gr
 from gradio import component_meta
 
-from web.quick_gradio import _find_but_gradio
+from web.gradio_internals import _find_but_gradio
 
 
 def component_class(module: str) -> type:
