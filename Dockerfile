@@ -24,7 +24,7 @@ COPY assets/ assets/
 COPY weights/ weights/
 COPY captioning/ captioning/
 COPY facial_keypoints/ facial_keypoints/
-COPY common/ common/
+COPY keypoints_captions/ keypoints_captions/
 COPY web/ web/
 COPY app.py ./
 

@@ -5,8 +5,8 @@ import sys
 from starlette.middleware import Middleware
 
 import web.keypoints.tab
-from common.cores import fit_threads
-from common.photos.reader import MAX_BYTES
+from keypoints_captions.cores import fit_threads
+from keypoints_captions.photos.reader import MAX_BYTES
 from web.components import ASSETS, EXAMPLES
 from web.gradio_internals import LAUNCH
 from web.page import DELETE_AGE, DELETE_EVERY, build_page

@@ -9,7 +9,7 @@ import numpy as np
 from captioning.captioner import Captioner
 from captioning.export import FORMATS, Record
 from captioning.options import SearchOptions
-from common.command_line import (
+from keypoints_captions.command_line import (
     FAILED,
     Outcome,
     add_photo_arguments,
@@ -19,8 +19,8 @@ from common.command_line import (
     process_photos,
     write_result,
 )
-from common.photos.reader import PHOTO_SUFFIXES
-from common.weights import WeightsError
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES
+from keypoints_captions.weights import WeightsError
 
 BATCH = 32  # photos through the encoder and the search at once
 

@@ -26,8 +26,8 @@ from captioning.search import (
     spoken,
 )
 from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words
-from common.precision import fastest_precision
-from common.weights import load_model
+from keypoints_captions.precision import fastest_precision
+from keypoints_captions.weights import load_model
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 ENCODER_NAME, DECODER_NAME = "captioning_encoder", "captioning_decoder"
@@ -60,7 +60,7 @@ class Parts(NamedTuple):
 def load_parts(folder: str | Path) -> Parts:
     """Reads `captioning_encoder` and `captioning_decoder`, each .safetensors and .json.
 
-    Raises common.weights.WeightsError where a file is missing or damaged.
+    Raises keypoints_captions.weights.WeightsError where a file is missing or damaged.
     """
     encoder_state, encoder_facts = load_model(Path(folder) / ENCODER_NAME)
     decoder_state, decoder_facts = load_model(Path(folder) / DECODER_NAME)
@@ -110,7 +110,7 @@ class Captioner:
         weights: the folder with `captioning_encoder` and `captioning_decoder` (each
             .safetensors and .json); the project's own `weights/` without.
         device: "cpu" or a CUDA device.
-        Raises common.weights.WeightsError where a file is missing or damaged.
+        Raises keypoints_captions.weights.WeightsError where a file is missing or damaged.
         """
         parts = load_parts(WEIGHTS if weights is None else weights)
         return cls(*parts, device=device)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-from common.photos.reader import PhotoSource, read_photo
+from keypoints_captions.photos.reader import PhotoSource, read_photo
 
 GRID_CHANNELS = 2048
 STRIDES = ("v1", "v1.5")
@@ -39,7 +39,7 @@ class Preprocessing:
         return 4 * self.size
 
     def read(self, source: PhotoSource) -> np.ndarray:
-        """Any photo that `common.photos.read_photo` takes, to `squash`'s result."""
+        """Any photo that `keypoints_captions.photos.read_photo` takes, to `squash`'s result."""
         return self.squash(read_photo(source, max_side=self.read_side))
 
     def squash(self, image: np.ndarray) -> np.ndarray:

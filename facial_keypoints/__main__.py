@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from common.command_line import (
+from facial_keypoints.drawing.faces import draw_faces
+from facial_keypoints.export import Record, record_to_dict, to_csv, to_json, to_pts
+from facial_keypoints.face import Face
+from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
+from facial_keypoints.video.codec import LIMITS
+from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
+from keypoints_captions.command_line import (
     FAILED,
     Outcome,
     add_photo_arguments,
@@ -21,15 +27,9 @@ from common.command_line import (
     process_photos,
     write_result,
 )
-from common.files import replacing
-from common.photos.reader import PHOTO_SUFFIXES, read_photo
-from common.weights import WeightsError
-from facial_keypoints.drawing.faces import draw_faces
-from facial_keypoints.export import Record, record_to_dict, to_csv, to_json, to_pts
-from facial_keypoints.face import Face
-from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
-from facial_keypoints.video.codec import LIMITS
-from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
+from keypoints_captions.files import replacing
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
+from keypoints_captions.weights import WeightsError
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
 

@@ -9,9 +9,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from common.photos.reader import read_photo
-from common.precision import fastest_precision
-from common.weights import load_model
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import (
     DEFAULT_DETECTOR,
@@ -25,6 +22,9 @@ from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from keypoints_captions.photos.reader import read_photo
+from keypoints_captions.precision import fastest_precision
+from keypoints_captions.weights import load_model
 
 DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "facial_keypoints"
 

@@ -15,7 +15,7 @@ from captioning.captioner import DECODER_NAME, ENCODER_NAME
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
 from captioning.vocabulary import SPECIAL_WORDS
-from common.weights import save_model
+from keypoints_captions.weights import save_model
 
 COLOURS = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (20, 180, 40), "grey": (120,) * 3}
 SHAPES = ("box", "stripe")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
-from common.cores import usable_cores
+from keypoints_captions.cores import usable_cores
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
 
 # Processes that run tests side by side share the cores, and so do the pages that they start:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.photos.reader import PhotoError, read_photo
 from facial_keypoints.drawing.faces import DrawStyle
 from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
+from keypoints_captions.photos.reader import PhotoError, read_photo
 from tests.synthetic_faces import make_face
 from web.keypoints.answer import (
     PREVIEW_SIDE,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from common.photos.reader import PHOTO_SUFFIXES, read_photo
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
 from tests.bad_input.case import Case, problem
 from tests.bad_input.corpus import corpus
 

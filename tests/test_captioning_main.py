@@ -16,8 +16,8 @@ from PIL import Image
 from captioning import Captioner, SearchOptions
 from captioning.__main__ import main
 from captioning.decoder import Photos
-from common.photos.reader import PhotoError
-from common.weights import WeightsError
+from keypoints_captions.photos.reader import PhotoError
+from keypoints_captions.weights import WeightsError
 from tests.caption_world import make_captioner, make_photos
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from common.weights import WeightsError, save_model
 from facial_keypoints.detection.cnn import CnnDetector, fit, load_network
 from facial_keypoints.detection.network import STRIDES, DetectorNet, DetectorNetConfig
 from facial_keypoints.pipeline import make_detector
+from keypoints_captions.weights import WeightsError, save_model
 
 SMALL = DetectorNetConfig(widths=(16, 16, 16, 16), depths=(0, 0, 0), neck=16)
 

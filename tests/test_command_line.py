@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from common import command_line
-from common.command_line import (
+from keypoints_captions import command_line
+from keypoints_captions.command_line import (
     Run,
     add_photo_arguments,
     check_output_file,
@@ -22,7 +22,7 @@ from common.command_line import (
     process_photos,
     write_result,
 )
-from common.photos.reader import PhotoError
+from keypoints_captions.photos.reader import PhotoError
 
 ROOT = Path(__file__).parent.parent
 
@@ -234,7 +234,7 @@ def start(script: str, *arguments: str, unbuffered: bool = False) -> subprocess.
 
 
 LONG_OUTPUT = """
-from common.command_line import exit_with, write_result
+from keypoints_captions.command_line import exit_with, write_result
 exit_with(lambda: write_result("photo\\n" * 1_000_000, None) or 0)
 """
 
@@ -262,7 +262,7 @@ def test_a_real_ctrl_c(tmp_path: Path) -> None:
     script = """
 import signal, sys, time
 from pathlib import Path
-from common.command_line import exit_with, process_photos, write_result
+from keypoints_captions.command_line import exit_with, process_photos, write_result
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind a shell
 

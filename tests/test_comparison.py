@@ -8,11 +8,11 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from common.photos.reader import read_photo
-from common.weights import WeightsError
 from facial_keypoints.detection.comparison import DETECTOR_COLOURS, Look, draw_looks, look
 from facial_keypoints.detection.detectors import DETECTOR_TITLES, Detection
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
+from keypoints_captions.photos.reader import read_photo
+from keypoints_captions.weights import WeightsError
 from web.keypoints.answer import answer_photo
 from web.keypoints.compare import Comparison, table
 from web.keypoints.model import Ready

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from common.weights import save_model
 from facial_keypoints.detection.cnn import CnnDetector, load_network
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.detection.network import (
@@ -21,6 +20,7 @@ from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import landmark_box
+from keypoints_captions.weights import save_model
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.two_processes import train_in_two
 from train.detector.__main__ import best_network, export, main

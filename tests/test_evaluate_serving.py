@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.photos.reader import read_photo
+from keypoints_captions.photos.reader import read_photo
 from train.benchmark.load_clients import Load, Tally, make_photos, never_seen, run_clients
 from train.benchmark.model_throughput import Throughput
 from train.benchmark.serving import TABS, Server, print_figures, single_rate, watched

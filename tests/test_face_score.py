@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from common.weights import load_model, save_model
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.pipeline import load_network
+from keypoints_captions.weights import load_model, save_model
 from tests.test_detector_training import data_options, write_world
 from train.detector.data import Scene
 from train.keypoints.face_score import Examples, FaceScoreConfig, fit, main, separation, truths

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common.weights import WeightsError
 from facial_keypoints import __main__ as command
 from facial_keypoints.export import read_pts
 from facial_keypoints.face import Face
+from keypoints_captions.weights import WeightsError
 from tests.synthetic_faces import make_face
 
 Run = Callable[..., tuple[int, str, str]]

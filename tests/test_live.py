@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.photos.jpeg import encode_jpeg
 from facial_keypoints.drawing.filters import filter_matrix
 from facial_keypoints.geometry.expression import Expression
 from facial_keypoints.video.sessions import (
@@ -22,6 +21,7 @@ from facial_keypoints.video.sessions import (
 )
 from facial_keypoints.video.track import TrackedFace
 from facial_keypoints.video.wire import answer_to_dict, error_to_dict, filter_motion, parse_frame
+from keypoints_captions.photos.jpeg import encode_jpeg
 from tests.synthetic_faces import make_face
 
 JPEG = encode_jpeg(np.full((48, 64, 3), 90, np.uint8))

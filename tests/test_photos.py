@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from common.photos import reader as photos
-from common.photos.reader import PHOTO_SUFFIXES, PhotoError, read_photo
+from keypoints_captions.photos import reader as photos
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, read_photo
 from tests.picture_files import (
     HEIGHT,
     QUADRANTS,
@@ -118,7 +118,7 @@ def test_exif_orientation(orientation: int, file_format: str | None) -> None:
 
 
 def test_orientation_in_several_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("common.photos.pixels.STRIP_PIXELS", 7 * WIDTH)
+    monkeypatch.setattr("keypoints_captions.photos.pixels.STRIP_PIXELS", 7 * WIDTH)
     image = Image.fromarray(noise())
     image.getexif()[0x0112] = 6
     np.testing.assert_array_equal(read_photo(image), np.rot90(noise(), -1))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from common.photos.reader import PhotoError
 from facial_keypoints import Face, FacialKeypoints
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
+from keypoints_captions.photos.reader import PhotoError
 
 # Read by eye from a nine-fold enlargement of scikit-image's `astronaut`; good to 2 pixels.
 ASTRONAUT = {36: (194, 101), 39: (212, 103), 42: (236, 104), 45: (257, 104), 33: (223, 133)}

@@ -3,8 +3,8 @@ import time
 import pytest
 import torch
 
-from common import precision
-from common.precision import fastest_precision
+from keypoints_captions import precision
+from keypoints_captions.precision import fastest_precision
 
 CPU = torch.device("cpu")
 

@@ -8,10 +8,10 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from common.corruptions import blurred, coarse, dark
-from common.photos.reader import PhotoError
 from facial_keypoints.landmarks.crops import crops_from_points, to_crop
 from facial_keypoints.landmarks.markup import interocular_distance
+from keypoints_captions.corruptions import blurred, coarse, dark
+from keypoints_captions.photos.reader import PhotoError
 from tests.synthetic_faces import make_face
 from web.captions.quality import by_metric, hard_photos
 from web.charts import Bar, BarRow, bar_table

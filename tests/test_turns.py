@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.cores import usable_cores
+from keypoints_captions.cores import usable_cores
 from web.models import Turns
 
 

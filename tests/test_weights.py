@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.files import replacing
-from common.weights import WeightsError, _formatted, load_model, save_model
+from keypoints_captions.files import replacing
+from keypoints_captions.weights import WeightsError, _formatted, load_model, save_model
 
 STATE = {
     "conv.weight": torch.tensor([[1.5, -2.25], [1e-3, 300.1]]),

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from common.weights import WeightsError
+from keypoints_captions.weights import WeightsError
 
 
 def run(main: Callable[[], None]) -> None:

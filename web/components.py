@@ -11,8 +11,8 @@ import gradio as gr
 import numpy as np
 from gradio.data_classes import ImageData
 
-from common.photos.jpeg import encode_jpeg
-from common.photos.reader import read_photo
+from keypoints_captions.photos.jpeg import encode_jpeg
+from keypoints_captions.photos.reader import read_photo
 from web.models import MODELS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import gradio as gr
 import numpy as np
 
-from common.photos.reader import PhotoError
-from common.weights import WeightsError
+from keypoints_captions.photos.reader import PhotoError
+from keypoints_captions.weights import WeightsError
 from web.components import MODEL_BUDGET, jpeg_url, notice, private
 from web.model_card import ModelCard
 

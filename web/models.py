@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar
 
-from common.cores import usable_cores
+from keypoints_captions.cores import usable_cores
 
 T = TypeVar("T")
 

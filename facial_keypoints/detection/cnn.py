@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torchvision.ops import nms
 
-from common.precision import fastest_precision
-from common.weights import load_model
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig, decode, preprocess
 from facial_keypoints.landmarks.predictor import fold_batch_norm
+from keypoints_captions.precision import fastest_precision
+from keypoints_captions.weights import load_model
 
 DEFAULT_WEIGHTS = Path(__file__).parents[2] / "weights" / "face_detector"
 

@@ -8,7 +8,6 @@ from os import PathLike
 
 import numpy as np
 
-from common.files import replacing
 from facial_keypoints.drawing.faces import draw_faces
 from facial_keypoints.face import Face
 from facial_keypoints.pipeline import FacialKeypoints
@@ -23,6 +22,7 @@ from facial_keypoints.video.codec import (
 )
 from facial_keypoints.video.recording import Recording
 from facial_keypoints.video.tracker import Tracker
+from keypoints_captions.files import replacing
 
 __all__ = [
     "LIMITS",

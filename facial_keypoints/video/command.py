@@ -7,11 +7,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from common.command_line import Outcome, Run, check_output_file, make_folder, write_result
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video.annotate import Progress, annotate_clip
 from facial_keypoints.video.codec import VIDEO_SUFFIXES, VideoError, inspect_clip
 from facial_keypoints.video.recording import ClipRecord, clips_to_csv, clips_to_json
+from keypoints_captions.command_line import (
+    Outcome,
+    Run,
+    check_output_file,
+    make_folder,
+    write_result,
+)
 
 
 def is_clip(path: Path) -> bool:

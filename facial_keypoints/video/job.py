@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, TimeoutError
 from pathlib import Path
 
-from common.cores import use_one_core
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video.annotate import Clip, Draw, Progress, VideoCancelled, annotate_clip
 from facial_keypoints.video.recording import Recording
+from keypoints_captions.cores import use_one_core
 
 #: How much the work gives way to whoever is waiting live; in Unix's terms of niceness.
 _GIVE_WAY = 10

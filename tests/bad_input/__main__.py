@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common.photos.reader import read_photo
+from keypoints_captions.photos.reader import read_photo
 from tests.bad_input.case import problem
 from tests.bad_input.corpus import corpus
 from tests.bad_input.huge import HUGE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.photos.reader import PhotoError
+from keypoints_captions.photos.reader import PhotoError
 
 ANY_SIZE = (0, 0)  # of files so damaged that whatever can still be read is right
 #: Mean difference of colour values, 0..255, that lossy formats and palettes are allowed.

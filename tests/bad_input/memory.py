@@ -9,7 +9,7 @@ from train.benchmark.running_app import ROOT
 
 _READ = """
 import sys
-from common.photos.reader import PhotoError, read_photo
+from keypoints_captions.photos.reader import PhotoError, read_photo
 from tests.bad_input.memory import of_this_process, reset_peak
 reset_peak()
 before = of_this_process("VmRSS")

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.cores import usable_cores, use_one_core
-from common.photos.jpeg import encode_jpeg
 from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video.sessions import LiveLimits, decode_frame
 from facial_keypoints.video.smoothing import MAX_CARRY
 from facial_keypoints.video.track import TrackedFace
 from facial_keypoints.video.tracker import Tracker
+from keypoints_captions.cores import usable_cores, use_one_core
+from keypoints_captions.photos.jpeg import encode_jpeg
 from train.benchmark import live_browser as evaluate_live_browser
 from train.benchmark.moving_face import Film, Place, moved
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from common.photos.jpeg import encode_jpeg
+from keypoints_captions.photos.jpeg import encode_jpeg
 from train.benchmark.fake_camera import (
     RATE,
     ROUTE,

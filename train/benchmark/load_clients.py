@@ -128,8 +128,8 @@ def make_photos(examples: Sequence[Path], folder: Path, count: int) -> list[Path
     """So many different photos: random cuts of the examples, 640 to 1280 pixels wide, as JPEGs."""
     import cv2
 
-    from common.photos.jpeg import encode_jpeg
-    from common.photos.reader import read_photo
+    from keypoints_captions.photos.jpeg import encode_jpeg
+    from keypoints_captions.photos.reader import read_photo
 
     chance, made = random.Random(0), []
     images = [read_photo(example) for example in examples]

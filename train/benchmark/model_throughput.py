@@ -30,8 +30,8 @@ def measure_throughput(photos: Sequence[Path], seconds: float) -> Throughput:
 
 def _measure(photos: list[Path], seconds: float) -> Throughput:
     from captioning import Captioner
-    from common.photos.reader import read_photo
     from facial_keypoints import FacialKeypoints
+    from keypoints_captions.photos.reader import read_photo
 
     captioner, find_faces = Captioner.load(), FacialKeypoints.load()
     read, options = captioner.preprocessing.read, SearchOptions()

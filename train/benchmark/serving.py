@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.cores import usable_cores
+from keypoints_captions.cores import usable_cores
 from train.benchmark.load_clients import ENDPOINTS, Load, Tally, make_photos, run_clients
 from train.benchmark.model_throughput import Throughput, measure_throughput
 from train.benchmark.running_app import ROOT, app_process, process_memory

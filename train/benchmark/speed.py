@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import torch
 
-from common.photos.reader import read_photo
 from facial_keypoints.pipeline import FacialKeypoints
+from keypoints_captions.photos.reader import read_photo
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "astronaut.jpg"
 

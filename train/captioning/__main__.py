@@ -30,7 +30,7 @@ from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import Vocabulary
-from common.weights import save_model
+from keypoints_captions.weights import save_model
 from train.captioning.data import CaptionedPhoto, CaptionRows, load_set
 from train.captioning.features import Features, fingerprint, make_features, wait_for_all
 from train.captioning.metrics import CiderD

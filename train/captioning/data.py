@@ -18,7 +18,7 @@ from torch import Tensor
 
 from captioning.encoder import Preprocessing
 from captioning.vocabulary import END, PAD, START, Vocabulary, tokenize
-from common.photos.reader import read_photo
+from keypoints_captions.photos.reader import read_photo
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from captioning.captioner import load_parts
 from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
-from common.photos.reader import read_photo
+from keypoints_captions.photos.reader import read_photo
 from train.captioning.data import CaptionedPhoto, epoch_batches, load_set, prefetch
 from train.command_line import run
 from train.engine import (

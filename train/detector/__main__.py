@@ -20,9 +20,9 @@ from pathlib import Path
 
 import torch
 
-from common.weights import save_model
 from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig
 from facial_keypoints.landmarks.predictor import fold_batch_norm
+from keypoints_captions.weights import save_model
 from train.command_line import run
 from train.detector.batches import RandomCanvases
 from train.detector.dataset import PhotoStore, read_data

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common.photos.reader import read_photo
 from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.pipeline import landmark_box
+from keypoints_captions.photos.reader import read_photo
 from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
 from train.detector.mining import Mined, add_mined
 from train.keypoints.data import LabelledFace, read_faces, split_by_subject

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common.photos.reader import read_photo
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import landmark_box, load_network
+from keypoints_captions.photos.reader import read_photo
 from train.command_line import run
 from train.detector.data import KeypointLabels, TeacherFace, landmark_boxes, read_teacher
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common.photos.reader import read_photo
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detector
+from keypoints_captions.photos.reader import read_photo
 from train.command_line import run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 

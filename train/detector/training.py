@@ -12,13 +12,13 @@ import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader
 
-from common.precision import fastest_precision
 from facial_keypoints.detection.network import (
     DetectorNet,
     DetectorNetConfig,
     decode,
     preprocess,
 )
+from keypoints_captions.precision import fastest_precision
 from train.detector.batches import Key, RandomCanvases, batch_keys, collate
 from train.detector.dataset import TrainingData
 from train.detector.loss import detector_loss

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import torch
 
-from common.photos.reader import read_photo
 from facial_keypoints.detection.cnn import MIN_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection, Detector, HaarDetector
 from facial_keypoints.pipeline import FacialKeypoints
+from keypoints_captions.photos.reader import read_photo
 from train.benchmark.speed import example_scene, milliseconds
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.detector.metrics import Matches, match_scene, together

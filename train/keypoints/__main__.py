@@ -21,13 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from common.weights import save_model
 from facial_keypoints.landmarks.network import (
     KeypointNet,
     KeypointNetConfig,
     Prediction,
     preprocess,
 )
+from keypoints_captions.weights import save_model
 from train.command_line import run
 from train.engine import (
     AveragedWeights,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.photos.reader import PHOTO_SUFFIXES, read_photo
 from facial_keypoints.export import read_pts
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import NUM_POINTS
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
 
 #: Longer photos are cut to a square of `CONTEXT` times the landmark box when they are loaded.
 MAX_SIDE = 320

@@ -23,8 +23,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from common.photos.reader import read_photo
-from common.weights import load_model, save_model
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.landmarks.crops import crops_from_boxes, cut
@@ -36,6 +34,8 @@ from facial_keypoints.landmarks.network import (
     preprocess,
 )
 from facial_keypoints.pipeline import load_network
+from keypoints_captions.photos.reader import read_photo
+from keypoints_captions.weights import load_model, save_model
 from train.command_line import run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.detector.metrics import OVERLAP, overlaps

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from common.photos.reader import PHOTO_SUFFIXES, PhotoError, read_photo
 from facial_keypoints.detection.detectors import HaarDetector, HaarPass
 from facial_keypoints.landmarks.crops import crops_from_boxes, cut
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, read_photo
 from train.command_line import run
 
 #: Side of a stored false alarm in pixels, and over the side of its landmark box: room to jitter.

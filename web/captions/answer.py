@@ -15,8 +15,8 @@ import numpy as np
 from captioning.caption import Caption, Word
 from captioning.export import Record
 from captioning.options import SearchOptions
-from common.photos.jpeg import preview_jpeg
-from common.photos.reader import read_photo
+from keypoints_captions.photos.jpeg import preview_jpeg
+from keypoints_captions.photos.reader import read_photo
 from web.captions.batches import Batches
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it

@@ -6,8 +6,8 @@ import gradio as gr
 
 from captioning.export import Record
 from captioning.options import SearchOptions
-from common.photos.reader import PhotoError
-from common.weights import WeightsError
+from keypoints_captions.photos.reader import PhotoError
+from keypoints_captions.weights import WeightsError
 from web.captions.batches import BATCH
 from web.components import Upload, photo_input
 from web.models import MODELS, Background

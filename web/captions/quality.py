@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.corruptions import blurred, dark
-from common.photos.reader import read_photo
+from keypoints_captions.corruptions import blurred, dark
+from keypoints_captions.photos.reader import read_photo
 from web.charts import Bar, BarRow, bar_table
 from web.components import EXAMPLES
 from web.model_card import ModelCard, number, read_card

@@ -7,7 +7,7 @@ import gradio as gr
 
 from captioning.options import SearchOptions
 from captioning.vocabulary import join_words
-from common.weights import WeightsError
+from keypoints_captions.weights import WeightsError
 from web.captions.answer import Answer, SeenPhoto, answer_photo, answer_with_others
 from web.captions.api import sentence
 from web.captions.batches import Batches

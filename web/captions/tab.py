@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from captioning.vocabulary import join_words
-from common.photos.reader import PhotoError
-from common.weights import WeightsError
+from keypoints_captions.photos.reader import PhotoError
+from keypoints_captions.weights import WeightsError
 from web.captions.answer import Answer, see_photo
 from web.captions.api import CAPTION_BUDGET, build_endpoint
 from web.captions.downloads import build_download

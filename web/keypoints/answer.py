@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from common.photos.jpeg import preview_jpeg
-from common.photos.reader import PhotoError, read_photo
 from facial_keypoints.drawing.faces import DrawStyle, draw_faces, face_crop
 from facial_keypoints.drawing.filters import apply_filters
 from facial_keypoints.export import Record
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
+from keypoints_captions.photos.jpeg import preview_jpeg
+from keypoints_captions.photos.reader import PhotoError, read_photo
 
 PREVIEW_SIDE = 1600  # pixels, the longer side of what is drawn on
 THUMBNAIL_SIDE = 160  # pixels

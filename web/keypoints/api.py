@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from common.photos.reader import PhotoError, read_photo
-from common.weights import WeightsError
 from facial_keypoints.export import Record, record_to_dict
+from keypoints_captions.photos.reader import PhotoError, read_photo
+from keypoints_captions.weights import WeightsError
 from web.components import MODEL_BUDGET, Upload, photo_input
 from web.models import MODELS, Background
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from common.photos.reader import PhotoError, read_photo
-from common.weights import WeightsError
 from facial_keypoints.detection.detectors import DETECTOR_TITLES
+from keypoints_captions.photos.reader import PhotoError, read_photo
+from keypoints_captions.weights import WeightsError
 from web.components import MODEL_BUDGET, notice, photo_view, private
 from web.keypoints.answer import PhotoAnswer
 from web.models import MODELS, Background

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from common.photos.jpeg import encode_jpeg
 from facial_keypoints.export import to_csv, to_json
+from keypoints_captions.photos.jpeg import encode_jpeg
 from web.components import DRAWING_BUDGET, SAVE_FILE, private, saved_file
 from web.keypoints.answer import PhotoAnswer
 from web.keypoints.choices import draw_style

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from common.corruptions import blurred, coarse, dark
 from facial_keypoints.drawing.faces import draw_faces
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import interocular_distance
+from keypoints_captions.corruptions import blurred, coarse, dark
 
 SIDE = 320  # pixels of the pictures
 _SCALE = 2.4  # side of the pictures in sides of the landmark box

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from common.photos.reader import PhotoError
+from keypoints_captions.photos.reader import PhotoError
 from web.components import MODEL_BUDGET, PhotoView, photo_view, private
 from web.keypoints.answer import PhotoAnswer
 from web.models import MODELS, Background

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from common.cores import usable_cores, use_one_core
-from common.weights import WeightsError
 from facial_keypoints.drawing.faces import GROUP_COLOURS
 from facial_keypoints.drawing.filters import FILTERS, PICTURES
 from facial_keypoints.drawing.mesh import EDGES
@@ -21,6 +19,8 @@ from facial_keypoints.video.recording import RECORDING_COLUMNS
 from facial_keypoints.video.sessions import LiveError, LiveSessions
 from facial_keypoints.video.smoothing import MAX_CARRY
 from facial_keypoints.video.wire import answer_to_dict, error_to_dict, parse_frame
+from keypoints_captions.cores import usable_cores, use_one_core
+from keypoints_captions.weights import WeightsError
 from web.components import ASSETS, data_url
 from web.models import Background
 

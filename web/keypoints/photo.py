@@ -4,8 +4,8 @@ from typing import Any
 
 import gradio as gr
 
-from common.photos.reader import PhotoError
-from common.weights import WeightsError
+from keypoints_captions.photos.reader import PhotoError
+from keypoints_captions.weights import WeightsError
 from web.components import (
     DRAWING_BUDGET,
     MODEL_BUDGET,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
-from common.weights import WeightsError
 from facial_keypoints.drawing.faces import draw_faces
 from facial_keypoints.drawing.filters import apply_filters
 from facial_keypoints.face import Face
@@ -24,6 +23,7 @@ from facial_keypoints.video.codec import (
     VideoError,
     inspect_clip,
 )
+from keypoints_captions.weights import WeightsError
 from web.components import notice, private
 from web.keypoints.choices import build_choices, draw_style
 from web.models import Background

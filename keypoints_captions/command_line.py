@@ -18,9 +18,9 @@ from typing import Generic, NoReturn, TypeVar
 
 from tqdm import tqdm
 
-from common.cores import usable_cores
-from common.files import replacing
-from common.photos.reader import PHOTO_SUFFIXES, PhotoError
+from keypoints_captions.cores import usable_cores
+from keypoints_captions.files import replacing
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
 READERS = min(4, usable_cores())  # threads; decoders release Python's lock

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from safetensors import SafetensorError
 
-from common.files import replacing
+from keypoints_captions.files import replacing
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
     import torch

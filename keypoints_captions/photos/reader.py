@@ -15,8 +15,8 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from common.photos.decoding_cost import MAX_SCANS, jpeg_structure, most_pixels
-from common.photos.pixels import STRIP_PIXELS, over_white, upright_rgb
+from keypoints_captions.photos.decoding_cost import MAX_SCANS, jpeg_structure, most_pixels
+from keypoints_captions.photos.pixels import STRIP_PIXELS, over_white, upright_rgb
 
 MAX_PIXELS = 64_000_000  # a 50-megapixel photo passes; fewer of some kinds, see decoding_cost.py
 MAX_BYTES = 256 * 2**20  # of the file: a 50-megapixel photo stored without compression passes
