@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.caption_world import make_captioner, make_world, tiny_options
-from train.captioning.__main__ import Training, parse
+from captioning.encoder import fold_batch_norm
+from tests.caption_world import make_captioner, make_world, tiny_options, untrained_resnet
+from train.captioning.__main__ import main, parse
 from train.captioning.data import CaptionedPhoto
-from train.captioning.tagging import TaggingConfig, Tags, train
-from train.engine import Process, load_checkpoint
+from train.captioning.run import CaptionRun
+from train.captioning.stages import STAGES
+from train.captioning.tagging import Tags
+from train.engine.checkpoints import load_checkpoint, save_checkpoint
+from train.engine.processes import Process
 
 CPU = torch.device("cpu")
 
@@ -27,24 +31,31 @@ def test_targets_are_the_share_of_captions_that_use_a_word() -> None:
     assert Tags(photos, min_photos=2).stems == ["park"]
 
 
-def test_a_tiny_run_learns_ends_and_hands_on_its_encoder(tmp_path: Path) -> None:
-    world, folder = make_world(tmp_path), tmp_path / "tagging"
-    weights = make_captioner(tmp_path / "weights")
-    config = TaggingConfig(
-        min_photos=1, size=64, batch=4, smallest_crop=1.0, minutes=0.25, rate=1e-3,
-        encoder_rate=1e-5, ema=0.8,
-    )  # fmt: skip
-    sources = [world.annotations]
-    train(config, sources, sources, weights, folder)
-    best = load_checkpoint(folder / "tag" / "best.pt", CPU)
-    last = load_checkpoint(folder / "last.pt", CPU)
-    assert best is not None and last is not None
-    assert np.mean(last["losses"][-4:]) < 0.6 * np.mean(last["losses"][:4])
-    train(config, sources, sources, weights, folder)
-    again = load_checkpoint(folder / "last.pt", CPU)
-    assert again is not None and again["step"] == last["step"]
+def encoder_of_next_run(folder: Path, start: Path, *options: str) -> dict[str, torch.Tensor]:
+    world = make_world(folder)
+    given, _ = parse(["xe", *tiny_options(world, "next"), "--start-from", str(start), *options])
+    run = CaptionRun(given, list(STAGES), folder / "next", Process(0, 1, CPU))
+    return run.encoder(before="xe").state_dict()
 
-    options, _ = parse(["xe", *tiny_options(world, "next"), "--start-from", str(folder)])
-    _, encoder = Training(options, tmp_path / "next", Process(0, 1, CPU)).latest(before="xe")
-    for name, value in encoder.state_dict().items():
+
+def test_a_tiny_run_learns_and_hands_on_its_encoder(tmp_path: Path, capsys) -> None:
+    world, weights = make_world(tmp_path), make_captioner(tmp_path / "weights")
+    options = [*tiny_options(world, "tagging"), "--start-from", str(weights)]
+    options += ["--tagging-epochs", "16", "--tagging-min-photos", "1", "--tagging-batch", "4"]
+    options += ["--tagging-smallest-crop", "1.0", "--tagging-encoder-rate", "1e-5", "--ema", "0.5"]
+    main(["tagging", *options])
+    best = load_checkpoint(tmp_path / "tagging" / "tagging" / "best.pt")
+    last = load_checkpoint(tmp_path / "tagging" / "tagging" / "last.pt")
+    assert best is not None and last is not None and last["done"]
+    assert best["scores"]["photos"] > 60 and len(best["stems"]) == len(best["votes"]["bias"])
+    for name, value in encoder_of_next_run(tmp_path, tmp_path / "tagging").items():
         np.testing.assert_array_equal(value, best["encoder"][name], err_msg=name)
+
+
+def test_the_encoder_of_an_earlier_versions_tagging_is_taken(tmp_path: Path) -> None:
+    """It lies in the folder `tag`, with the votes and stems but without a decoder."""
+    encoder = fold_batch_norm(untrained_resnet().state_dict())
+    save_checkpoint(tmp_path / "old" / "tag" / "best.pt", encoder=encoder, votes={}, stems=[])
+    found = encoder_of_next_run(tmp_path, tmp_path / "old", "--fresh-decoder")
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, encoder[name], err_msg=name)

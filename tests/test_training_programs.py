@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keypoints_captions.weights import WeightsError
-from train.captioning.__main__ import CaptionConfig, pretrained_encoder
+from train.captioning.run import CaptionConfig, pretrained_encoder
 from train.command_line import run
 
 

@@ -4,12 +4,9 @@ import contextlib
 import io
 import json
 import random
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,9 +16,6 @@ from torch import Tensor
 from captioning.encoder import Preprocessing
 from captioning.vocabulary import END, PAD, START, Vocabulary, tokenize
 from keypoints_captions.photos.reader import read_photo
-
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 @dataclass(frozen=True)
@@ -135,45 +129,30 @@ def photo_square(photo: CaptionedPhoto, preprocessing: Preprocessing) -> np.ndar
 def augmented_square(
     photo: CaptionedPhoto, preprocessing: Preprocessing, rng: random.Random
 ) -> np.ndarray:
-    """As `photo_square`, of a random crop, mirrored half the time where that may be.
+    """As `photo_square`, of a `random_view` of the photo.
 
     The crop keeps at least 80 % of each side, so that what the captions speak of stays in.
     """
     image = read_photo(photo.path, max_side=preprocessing.read_side)
+    return random_view(image, preprocessing, 0.8, photo.may_flip, rng)
+
+
+def random_view(
+    image: np.ndarray,
+    preprocessing: Preprocessing,
+    smallest: float,
+    flips: bool,
+    rng: random.Random,
+) -> np.ndarray:
+    """(size, size, 3) uint8 RGB of a random crop, mirrored half the time where that may be.
+
+    image: (H, W, 3) uint8 RGB. smallest: share of each side that the crop keeps at least.
+    """
     height, width = image.shape[:2]
     crop_width, crop_height = (
-        max(1, round(side * rng.uniform(0.8, 1))) for side in (width, height)
+        max(1, round(side * rng.uniform(smallest, 1))) for side in (width, height)
     )
     left, top = rng.randint(0, width - crop_width), rng.randint(0, height - crop_height)
-    flip = rng.random() < 0.5 and photo.may_flip
+    flip = rng.random() < 0.5 and flips
     square = preprocessing.squash(image[top : top + crop_height, left : left + crop_width])
     return np.ascontiguousarray(square[:, ::-1] if flip else square)
-
-
-def epoch_batches(
-    count: int, batch: int, epoch: int, seed: int, rank: int = 0, world: int = 1
-) -> list[list[int]]:
-    """This process's batches of one epoch: the same on every run with the same seed.
-
-    All processes get equally many; of a remainder smaller than one batch a process, the
-    photos wait for another epoch (but one batch there is always).
-    """
-    order = list(range(count))
-    random.Random(f"{seed} {epoch}").shuffle(order)
-    mine = order[rank::world][: max(1, count // world)]
-    batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
-    return batches if len(batches) == 1 else batches[: count // world // batch]
-
-
-def prefetch(
-    items: Iterable[In], load: Callable[[In], Out], workers: int, ahead: int
-) -> Iterator[Out]:
-    """`load` of each item, in order, prepared by threads up to `ahead` items early."""
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        waiting: deque[Future[Out]] = deque()
-        for item in items:
-            waiting.append(pool.submit(load, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
+from tqdm import tqdm
 
 from captioning.encoder import Encoder, Preprocessing
-from train.captioning.data import CaptionedPhoto, augmented_square, photo_square, prefetch
-from train.engine import Process, Progress
+from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
+from train.engine.batches import prefetch
+from train.engine.processes import Process
 
 
 class Features:
@@ -64,13 +65,16 @@ def make_features(
     places = (preprocessing.size // 32) ** 2
     if process.is_main:
         _prepare(folder, index, (len(files), places, 2048))
-    wait_for_all(process)
+    process.wait()
     grids = np.lib.format.open_memmap(folder / "grids.npy", mode="r+")
     share = np.array_split(np.arange(len(files)), process.world)[process.rank]
     done_file = folder / f"done-{process.rank}-of-{process.world}.txt"
     done = int(done_file.read_text()) if done_file.exists() else 0
     batches = [share[start : start + batch] for start in range(done, len(share), batch)]
-    progress = Progress(len(share), done, 10, "photos", process.is_main)
+    bar = tqdm(
+        desc="features", total=len(share), initial=done, unit="photo", mininterval=10,
+        disable=not process.is_main,
+    )  # fmt: skip
     encoder = encoder.to(process.device).to(memory_format=torch.channels_last).eval()
 
     def squares(rows: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
@@ -83,8 +87,8 @@ def make_features(
         if done == len(share) or done // 512 != (done - len(rows)) // 512:
             grids.flush()
             done_file.write_text(str(done))
-        progress.update(len(rows), "features")
-    wait_for_all(process)
+        bar.update(len(rows))
+    process.wait()
     return Features(folder, views)
 
 
@@ -97,11 +101,6 @@ def _view(wanted: tuple[CaptionedPhoto, int], preprocessing: Preprocessing) -> n
     if view == 0:
         return photo_square(photo, preprocessing)
     return augmented_square(photo, preprocessing, random.Random(_name(photo, view)))
-
-
-def wait_for_all(process: Process) -> None:
-    if process.world > 1:
-        dist.barrier()
 
 
 @torch.inference_mode()

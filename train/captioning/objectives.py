@@ -16,6 +16,7 @@ from captioning.vocabulary import END, PAD, START, Vocabulary
 from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
 from train.captioning.features import Features, encode
 from train.captioning.metrics import CiderD
+from train.engine.processes import unwrap
 
 
 class Batch(NamedTuple):
@@ -190,8 +191,3 @@ class Validation:
             read = model.decoder.read(batch.float())
             found = drain(beam_search(model.decoder, read, rules))
         return [self.vocabulary.decode(captions[0].words) for captions in found]
-
-
-def unwrap(model: nn.Module) -> CaptionModel:
-    """The model inside DDP, or itself."""
-    return model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model  # type: ignore[return-value]

@@ -1,237 +1,153 @@
-"""The training stages of the captioner: one loop that checkpoints, resumes and validates.
+"""The stages of the captioner's training, as values.
 
-xe     cross-entropy on cached features of the encoder as it came
-tune   cross-entropy, the encoder's upper layers learning along with the decoder
-whole  the same with every layer, the early ones at a small rate
-refine cross-entropy on cached features of the tuned encoder
-scst   self-critical sequence training on the same features
+tagging  the encoder learns to name what a photo shows
+xe       cross-entropy on cached features of the encoder as it came
+tune     cross-entropy, the encoder's upper layers learning along with the decoder
+whole    the same with every layer, the early ones at a small rate
+refine   cross-entropy on cached features of the tuned encoder
+scst     self-critical sequence training on the same features
+
+Each starts from the best checkpoint of the one before. A new stage is an entry of `STAGES`, of
+another class where it learns in another way; its options follow from its fields.
 """
 
-import copy
-import random
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import torch
-import torch.distributed as dist
 from torch import nn
 
-from train.captioning.data import CaptionedPhoto, CaptionRows, epoch_batches, prefetch
+from captioning.decoder import Decoder
+from captioning.encoder import Encoder, Preprocessing
+from train.captioning.metrics import CiderD
 from train.captioning.objectives import (
-    Batch,
+    CachedGrids,
     CaptionModel,
+    CrossEntropy,
     Objective,
+    PhotoFiles,
     PhotoSource,
-    Validation,
-    unwrap,
+    SelfCritical,
 )
-from train.engine import (
-    AveragedWeights,
-    Process,
-    Progress,
-    TensorBoard,
-    cosine_schedule,
-    load_checkpoint,
-    save_checkpoint,
-)
-
-# Averaging the weights costs a pass over them all: do it every so many steps.
-_AVERAGE_EVERY = 4
+from train.captioning.run import CaptionRun
+from train.captioning.tagging import Tagger, TaggingData, TaggingTask
+from train.captioning.tasks import CaptionTask
+from train.engine.loop import Loop, LoopConfig, Task
 
 
 @dataclass(frozen=True)
-class StageConfig:
-    """One stage's share of the training; see `train.captioning` for the fields' meaning."""
-
-    name: str
-    epochs: int
-    minutes: float  # 0 for no limit; else the schedule ends here at the latest
-    photos_per_batch: int
-    rate: float  # of the decoder
-    encoder_rates: dict[str, float]  # by stage of the encoder; the others do not learn
-    weight_decay: float
-    ema: float
-    seed: int
-    bfloat16: bool
-    workers: int
-    checkpoint_minutes: float
-
-
 class Stage:
-    """One stage of training: owns its model and goes on where an interrupted run stopped."""
+    """A decoder learns by cross-entropy, and the encoder with it where it has a rate."""
 
-    def __init__(
-        self,
-        config: StageConfig,
-        model: CaptionModel,
-        photos: Sequence[CaptionedPhoto],
-        rows: CaptionRows,
-        source: PhotoSource,
-        objective: Objective,
-        validation: Validation,
-        folder: Path,
-        process: Process,
-    ) -> None:
-        self.config, self.photos, self.rows, self.source = config, photos, rows, source
-        self.objective, self.validation = objective, validation
-        self.folder, self.process = folder, process
-        self.groups = learning_groups(model, config)
-        self.model = process.wrap(model)
-        self.optimizer = torch.optim.AdamW(
-            self.groups, weight_decay=config.weight_decay, fused=True
+    epochs: int  # 0 leaves the stage out
+    batch: int  # photos a step and process
+    rate: float  # of what is new, or of the decoder, at the top of the cosine
+    minutes: float = 0.0  # above 0 they end the stage early, and its learning rate with them
+    encoder_rate: float = 0.0  # 0: the encoder stays as it is, and its cached features are read
+    encoder_shares: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 1.0)  # of it: stem, layers 1 to 4
+    clip = 1.0  # most of the gradient norm
+
+    def train(self, name: str, run: CaptionRun) -> None:
+        """Trains to the stage's end, or finds it done."""
+        config, process = run.config, run.process
+        loop = LoopConfig(
+            epochs=self.epochs,
+            minutes=self.minutes,
+            batch_size=self.batch * process.world,
+            weight_decay=config.weight_decay,
+            clip=self.clip,
+            ema=config.ema,
+            average_every=4,
+            checkpoint_minutes=config.checkpoint_minutes,
+            bfloat16=config.bfloat16,
+            seed=config.seed,
         )
-        self.average = AveragedWeights(model, config.ema)
-        self.averaged_model = copy.deepcopy(model)
-        self.step, self.elapsed, self.best = 0, 0.0, float("-inf")
-        self.per_epoch = len(self._epoch(0))
+        Loop(self.task(name, run), loop, run.folder / name, process).run()
 
-    def run(self) -> None:
-        """Trains to the end, writing last.pt every few minutes and best.pt when it is better."""
-        if self._resume():
-            return
-        torch.manual_seed(self.config.seed + self.step)
-        total = self.config.epochs * self.per_epoch
-        board = TensorBoard(self.folder / "logs" if self.process.is_main else None)
-        progress = Progress(
-            total * self.config.photos_per_batch * self.process.world,
-            self.step * self.config.photos_per_batch * self.process.world,
-            15, "img", self.process.is_main,
-        )  # fmt: skip
-        since, saved = time.monotonic() - self.elapsed, time.monotonic()
-        self.model.train()
-        share = self._share(total)
-        for batch in self._batches(total):
-            figures = self._update(batch, share)
-            self.step += 1
-            self.elapsed = time.monotonic() - since
-            share = self._share(total)
-            if self.step % 20 == 0:
-                board.scalars(figures | {"learning rate": self._rate()}, self.step)
-            text = f"{self.config.name} {share:.0%} " + self._text(figures)
-            progress.update(len(batch.numbers) * self.process.world, text)
-            if self.step % self.per_epoch == 0 or share >= 1:
-                self._validate(board)
-                self.model.train()
-            if share >= 1 or time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
-                self._save(done=share >= 1)
-                saved = time.monotonic()
-            if share >= 1:
-                return
-
-    def _update(self, batch: Batch, share: float) -> dict[str, float]:
-        factor = cosine_schedule(int(share * 10_000), 10_000, 300)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["top_rate"] * factor
-        device = self.process.device
-        batch = Batch(batch.photos.to(device), batch.numbers, batch.words.to(device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.config.bfloat16):
-            loss, figures = self.objective.loss(self.model, batch)
-        loss.backward()
-        for group in self.groups:
-            nn.utils.clip_grad_norm_(group["params"], 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.step % _AVERAGE_EVERY == 0:
-            self.average.update(unwrap(self.model))
-        return figures | {"loss": loss.item()}
-
-    def _epoch(self, epoch: int) -> list[list[int]]:
-        process = self.process
-        return epoch_batches(
-            len(self.photos), self.config.photos_per_batch, epoch, self.config.seed,
-            process.rank, process.world,
+    def task(self, name: str, run: CaptionRun) -> Task:
+        """What the stage learns, from the best checkpoint before it."""
+        decoder, encoder = run.decoder(before=name), run.encoder(before=name)
+        self.prepare(decoder)
+        model = CaptionModel(decoder, encoder if self.encoder_rate else None, run.preprocessing)
+        return CaptionTask(
+            name, run, self.batch, model, self.groups(decoder, model.encoder),
+            self.source(run, encoder), self.objective(run),
         )  # fmt: skip
 
-    def _batches(self, total: int) -> Iterator[Batch]:
-        """From the present step on; the same batches whether or not the run was interrupted."""
+    def prepare(self, decoder: Decoder) -> None:
+        """Changes the decoder of the stage before, where this one wants it otherwise."""
 
-        def plan() -> Iterator[tuple[int, list[int]]]:
-            for step in range(self.step, total):
-                epoch, place = divmod(step, self.per_epoch)
-                if place == 0 or step == self.step:
-                    batches = self._epoch(epoch)
-                yield step, batches[place]
+    def source(self, run: CaptionRun, encoder: Encoder) -> PhotoSource:
+        """Where the photos come from."""
+        if self.encoder_rate:
+            return PhotoFiles(run.preprocessing, Preprocessing(size=run.config.crop_size))
+        return CachedGrids(run.features(encoder))
 
-        def load(item: tuple[int, list[int]]) -> Batch:
-            step, numbers = item
-            rng = random.Random(f"{self.config.name} {self.config.seed} {step} {numbers[0]}")
-            photos = self.source.load([self.photos[number] for number in numbers], rng)
-            return Batch(photos, numbers, self.rows.draw(numbers, rng))
+    def objective(self, run: CaptionRun) -> Objective:
+        """What the stage's loss is."""
+        return CrossEntropy(run.config.label_smoothing)
 
-        return prefetch(plan(), load, self.config.workers, self.config.workers + 1)
-
-    def _share(self, total: int) -> float:
-        """How much of the stage is done, by steps or by time, whichever is further."""
-        share = self.step / max(1, total)
-        if self.config.minutes:
-            share = max(share, self.elapsed / 60 / self.config.minutes)
-            if self.process.world > 1:  # one clock for all processes
-                told = torch.tensor(share, device=self.process.device)
-                dist.broadcast(told, 0)
-                share = told.item()
-        return min(1.0, share)
-
-    def _validate(self, board: TensorBoard) -> None:
-        if not self.process.is_main:
-            return
-        since = time.monotonic()
-        self.averaged_model.load_state_dict(self.average.state)
-        scores = self.validation.scores(self.averaged_model, self.process.device)
-        board.scalars({f"validation/{name}": value for name, value in scores.items()}, self.step)
-        better = scores["cider"] > self.best
-        print(
-            f"{self.config.name} step {self.step}: CIDEr {self._text(scores)}"
-            f"{' (best so far)' if better else ''}, {time.monotonic() - since:.0f} s",
-            flush=True,
-        )
-        if better:
-            self.best = scores["cider"]
-            parts = {"decoder": self.averaged_model.decoder.state_dict()}
-            if self.averaged_model.encoder is not None:
-                parts["encoder"] = self.averaged_model.encoder.state_dict()
-            save_checkpoint(self.folder / "best.pt", scores=scores, step=self.step, **parts)
-
-    def _save(self, done: bool) -> None:
-        if self.process.is_main:
-            save_checkpoint(
-                self.folder / "last.pt",
-                done=done, step=self.step, elapsed=self.elapsed, best=self.best,
-                model={} if done else unwrap(self.model).state_dict(),
-                optimizer={} if done else self.optimizer.state_dict(),
-                average=(self.average.updates, {} if done else self.average.state),
-            )  # fmt: skip
-
-    def _resume(self) -> bool:
-        """Takes up last.pt, if there; True where the stage is done."""
-        last = load_checkpoint(self.folder / "last.pt", self.process.device)
-        if last is None:
-            return False
-        self.step, self.elapsed, self.best = last["step"], last["elapsed"], last["best"]
-        if last["done"]:
-            return True
-        unwrap(self.model).load_state_dict(last["model"])
-        self.optimizer.load_state_dict(last["optimizer"])
-        self.average.updates, self.average.state = last["average"]
-        return False
-
-    def _rate(self) -> float:
-        return self.optimizer.param_groups[0]["lr"]
-
-    @staticmethod
-    def _text(figures: dict[str, float]) -> str:
-        return "  ".join(f"{name} {value:.3f}" for name, value in figures.items())
-
-
-def learning_groups(model: CaptionModel, config: StageConfig) -> list[dict]:
-    """Parameter groups with their top learning rates; the rest of the encoder is frozen."""
-    groups = [{"params": list(model.decoder.parameters()), "top_rate": config.rate}]
-    if model.encoder is not None:
-        for name, parameters in model.encoder.stages():
-            rate = config.encoder_rates.get(name, 0.0)
+    def groups(self, learner: nn.Module, encoder: Encoder | None) -> list[dict[str, Any]]:
+        """Parameter groups with their rates; the rest of the encoder is frozen."""
+        groups: list[dict[str, Any]] = [{"params": list(learner.parameters()), "lr": self.rate}]
+        for share, (_, parameters) in zip(
+            self.encoder_shares, encoder.stages() if encoder else (), strict=False
+        ):
             for parameter in parameters:
-                parameter.requires_grad_(rate > 0)
-            if rate > 0:
-                groups.append({"params": parameters, "top_rate": rate})
-    return groups
+                parameter.requires_grad_(share > 0)
+            if share:
+                groups.append({"params": parameters, "lr": share * self.encoder_rate})
+        return groups
+
+
+@dataclass(frozen=True)
+class Scst(Stage):
+    """Captions that the decoder samples are rewarded by their CIDEr-D."""
+
+    samples: int = 5  # captions a photo
+    dropout: float = 0.1
+    # Label smoothing leaves a part of the probability to words that make no sense, and most
+    # sampled captions would hold one; logits times this take it back before SCST starts.
+    sharpen: float = 1.2
+
+    def prepare(self, decoder: Decoder) -> None:
+        decoder.dropout.probability = self.dropout
+        decoder.sharpen(self.sharpen)
+
+    def objective(self, run: CaptionRun) -> Objective:
+        references = []
+        for photos in run.train_sets:  # each set's own document frequencies
+            scorer = CiderD([[[*w, "<end>"] for w in photo.words] for photo in photos])
+            references += [(scorer, place) for place in range(len(photos))]
+        return SelfCritical(run.vocabulary, references, self.samples, run.config.max_words)
+
+
+@dataclass(frozen=True)
+class Tagging(Stage):
+    """The encoder alone learns which content words the captions of a photo use."""
+
+    min_photos: int = 15  # training photos that a word must occur on
+    smallest_crop: float = 0.65  # of each side
+    clip = 5.0
+
+    def task(self, name: str, run: CaptionRun) -> Task:
+        data = TaggingData(run.photos, run.validation, self.min_photos, self.smallest_crop)
+        tagger = Tagger(run.encoder(before=name), len(data.tags.stems))
+        groups = self.groups(tagger.votes, tagger.encoder)
+        return TaggingTask(name, run, self.batch, tagger, groups, data)
+
+
+STAGES: Mapping[str, Stage] = {
+    "tagging": Tagging(
+        epochs=12, batch=24, rate=1e-3, encoder_rate=1e-4, encoder_shares=(0.0, 0.0, 0.0, 0.5, 1.0)
+    ),
+    "xe": Stage(epochs=8, batch=32, rate=1e-3),
+    "tune": Stage(epochs=3, batch=16, rate=5e-4, encoder_rate=7e-5),
+    "whole": Stage(
+        epochs=1, batch=16, rate=2e-4, encoder_rate=4e-5,
+        encoder_shares=(0.25, 0.25, 0.25, 1.0, 1.0),
+    ),
+    # The decoder alone again: tuning reads so few photos a second that it leaves it underfitted.
+    "refine": Stage(epochs=4, batch=32, rate=1e-3),
+    "scst": Scst(epochs=5, batch=32, rate=2e-4),
+}  # fmt: skip

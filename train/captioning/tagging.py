@@ -1,26 +1,16 @@
 """The encoder learns to name what a photo shows: the content words of its captions.
 
-    python -m train.captioning.tagging --train DATA/coco_train.json DATA/flickr8k_train.json \\
-        --validation DATA/coco_val.json DATA/flickr8k_val.json \\
-        --start-from weights --checkpoints runs/tagging --minutes 120
-
 A dense and cheap task that tunes the encoder before any decoder reads it: for each of some
 thousand words, which share of the photo's captions use it. Each place of the encoder's grid votes
 for each word, and a word's votes are averaged with weights that favour the strongest places
-(class-specific residual attention, Zhu and Wu, ICCV 2021). The same command again goes on where an
-interrupted run stopped. `python -m train.captioning xe --start-from runs/tagging --fresh-decoder`
-takes the encoder from there.
+(class-specific residual attention, Zhu and Wu, ICCV 2021).
 """
 
-import argparse
-import itertools
 import random
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,18 +19,11 @@ import torch.nn.functional as F
 from nltk.stem import PorterStemmer
 from torch import Tensor, nn
 
-from captioning.captioner import load_parts
 from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
 from keypoints_captions.photos.reader import read_photo
-from train.captioning.data import CaptionedPhoto, epoch_batches, load_set, prefetch
-from train.command_line import run
-from train.engine import (
-    AveragedWeights,
-    Progress,
-    cosine_schedule,
-    load_checkpoint,
-    save_checkpoint,
-)
+from train.captioning.data import CaptionedPhoto, random_view
+from train.captioning.run import CaptionRun
+from train.captioning.tasks import StageTask, encoder_state
 from train.picture_effects import colour
 
 _FUNCTION_WORDS = """
@@ -57,25 +40,7 @@ like get gets getting go goes going themselves himself herself itself
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 _ATTENTION = 0.3  # weight of the strongest places' votes beside the mean of all
-_AVERAGE_EVERY = 4
-
-
-@dataclass(frozen=True)
-class TaggingConfig:
-    """One run. The learning rate falls with the time, to zero at `minutes`."""
-
-    min_photos: int = 15  # training photos that a word must occur on
-    size: int = 224  # of the crops learnt from
-    smallest_crop: float = 0.65  # of each side
-    batch: int = 24
-    rate: float = 1e-3  # of the votes
-    encoder_rate: float = 1e-4  # of layer4; half of it for layer3, a quarter for layer2
-    weight_decay: float = 0.03
-    ema: float = 0.995
-    minutes: float = 120.0
-    frozen: tuple[str, ...] = ("stem", "layer1", "layer2")
-    checkpoint_minutes: float = 4.0
-    seed: int = 0
+_SIDE = 256  # pixels, of the shorter side of the photos in memory
 
 
 class Tagger(nn.Module):
@@ -125,13 +90,13 @@ class Tags:
         return np.minimum(shares, 1)
 
 
-class Photos:
+class TaggingPhotos:
     """Photos decoded once and kept in memory, (H, W, 3) uint8 RGB, with their targets."""
 
-    def __init__(self, photos: Sequence[CaptionedPhoto], tags: Tags, side: int) -> None:
+    def __init__(self, photos: Sequence[CaptionedPhoto], tags: Tags) -> None:
         def read(photo: CaptionedPhoto) -> np.ndarray:
             image = read_photo(photo.path)
-            scale = side / min(image.shape[:2])
+            scale = _SIDE / min(image.shape[:2])
             if scale >= 1:
                 return image
             return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -141,181 +106,87 @@ class Photos:
             self.images = list(pool.map(read, photos))
         self.targets = np.stack([tags.targets(photo) for photo in photos])
 
-    def whole(self, number: int, size: int) -> np.ndarray:
-        return Preprocessing(size=size).squash(self.images[number])
-
-    def crop(self, number: int, config: TaggingConfig, rng: random.Random) -> np.ndarray:
-        """A random part of the photo in other colours, mirrored half the time."""
-        image = self.images[number]
-        height, width = image.shape[:2]
-        w, h = (
-            max(1, round(side * rng.uniform(config.smallest_crop, 1))) for side in (width, height)
-        )
-        x, y = rng.randint(0, width - w), rng.randint(0, height - h)
-        square = Preprocessing(size=config.size).squash(image[y : y + h, x : x + w])
+    def view(
+        self, number: int, preprocessing: Preprocessing, smallest: float, rng: random.Random
+    ) -> np.ndarray:
+        """A random part of the photo, mirrored half the time, half the time in other colours."""
+        flips = self.photos[number].may_flip
+        square = random_view(self.images[number], preprocessing, smallest, flips, rng)
         if rng.random() < 0.5:
-            square = square[:, ::-1]
-        if rng.random() < 0.5:
-            square = colour(
-                np.ascontiguousarray(square), np.random.default_rng(rng.getrandbits(32))
-            )
-        return np.ascontiguousarray(square)
+            square = colour(square, np.random.default_rng(rng.getrandbits(32)))
+        return square
 
 
-@torch.inference_mode()
-def average_precision(model: Tagger, sets: dict[str, Photos], size: int) -> dict[str, float]:
-    """By set, in %: the mean over photos of the average precision of the words, ranked by the
-    model, that three or more captions use."""
-    model.eval()
-    found = {}
-    for name, photos in sets.items():
+class TaggingData:
+    """What the tagging learns from and is chosen by; smallest_crop: of each side of a photo."""
+
+    def __init__(
+        self,
+        photos: Sequence[CaptionedPhoto],
+        validation: Mapping[str, Sequence[CaptionedPhoto]],
+        min_photos: int,
+        smallest_crop: float,
+    ) -> None:
+        self.tags = Tags(photos, min_photos)
+        self.learnt = TaggingPhotos(photos, self.tags)
+        self.validation = {name: TaggingPhotos(s, self.tags) for name, s in validation.items()}
+        self.smallest_crop = smallest_crop
+
+
+class TaggingTask(StageTask):
+    """A `Tagger` learns the shares; average precision chooses its checkpoint."""
+
+    def __init__(
+        self,
+        name: str,
+        run: CaptionRun,
+        batch: int,
+        model: Tagger,
+        groups: list[dict[str, Any]],
+        data: TaggingData,
+    ) -> None:
+        super().__init__(name, run, batch, model.to(memory_format=torch.channels_last), groups)
+        self.data, self.crops = data, Preprocessing(size=run.config.crop_size)
+
+    def load(self, numbers: list[int], rng: random.Random) -> tuple[Tensor, Tensor]:
+        photos, smallest = self.data.learnt, self.data.smallest_crop
+        squares = np.stack([photos.view(n, self.crops, smallest, rng) for n in numbers])
+        return torch.from_numpy(squares), torch.from_numpy(photos.targets[numbers])
+
+    def loss(
+        self, model: nn.Module, batch: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, dict[str, float]]:
+        squares, targets = (part.to(self.run.process.device) for part in batch)
+        logits = model(self.crops.normalise(squares))
+        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        return loss.sum(1).mean(), {}
+
+    def validate(self, model: Tagger) -> tuple[float, dict[str, float]]:
+        scores = {
+            name: self._average_precision(model, photos)
+            for name, photos in self.data.validation.items()
+        }
+        return sum(scores.values()) / len(scores), scores
+
+    @torch.inference_mode()
+    def _average_precision(self, model: Tagger, photos: TaggingPhotos) -> float:
+        """In %: the mean over photos of the average precision of the words, ranked by the model,
+        that three or more captions use."""
+        model.eval()
+        preprocessing, device = self.run.preprocessing, self.run.process.device
         precisions = []
-        for start in range(0, len(photos.photos), 50):
-            numbers = range(start, min(start + 50, len(photos.photos)))
-            squares = np.stack([photos.whole(number, size) for number in numbers])
-            images = Preprocessing().normalise(torch.from_numpy(squares))
-            with torch.autocast("cpu", torch.bfloat16):
-                order = model(images).argsort(1, descending=True).numpy()
-            for number, ranked in zip(numbers, order, strict=True):
-                right = photos.targets[number][ranked] >= 0.55
-                if right.any():
-                    places = np.flatnonzero(right)
+        for start in range(0, len(photos.images), 50):
+            images = photos.images[start : start + 50]
+            squares = np.stack([preprocessing.squash(image) for image in images])
+            inputs = preprocessing.normalise(torch.from_numpy(squares).to(device))
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.run.config.bfloat16):
+                order = model(inputs).argsort(1, descending=True).cpu().numpy()
+            for targets, ranked in zip(photos.targets[start : start + 50], order, strict=True):
+                places = np.flatnonzero(targets[ranked] >= 0.55)
+                if len(places):
                     precisions.append(np.mean(np.arange(1, len(places) + 1) / (places + 1)))
-        found[name] = 100 * float(np.mean(precisions))
-    return found
+        return 100 * float(np.mean(precisions))
 
-
-def train(
-    config: TaggingConfig,
-    train_sets: Sequence[str],
-    validation_sets: Sequence[str],
-    start_from: Path,
-    folder: Path,
-) -> None:
-    """Trains to the end of the time, writing last.pt every few minutes and best.pt when better."""
-    parts = load_parts(start_from)
-    learnt = [photo for source in train_sets for photo in load_set(source)]
-    tags = Tags(learnt, config.min_photos)
-    photos = Photos(learnt, tags, 256)
-    checked = {
-        Path(source.split(",")[0]).stem: Photos(load_set(source)[:300], tags, 256)
-        for source in validation_sets
-    }
-    print(f"{len(learnt)} photos, {len(tags.stems)} words", flush=True)
-    torch.manual_seed(config.seed)
-    model = Tagger(parts.encoder, len(tags.stems)).to(memory_format=torch.channels_last)
-    rates = {"layer4": 1.0, "layer3": 0.5, "layer2": 0.25, "layer1": 0.1, "stem": 0.1}
-    groups: list[dict] = [{"params": list(model.votes.parameters()), "top_rate": config.rate}]
-    for name, parameters in model.encoder.stages():
-        learns = name not in config.frozen
-        for parameter in parameters:
-            parameter.requires_grad_(learns)
-        if learns:
-            groups.append({"params": parameters, "top_rate": config.encoder_rate * rates[name]})
-    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=True)
-    average = AveragedWeights(model, config.ema)
-    step, elapsed, best = 0, 0.0, 0.0
-    last = load_checkpoint(folder / "last.pt", torch.device("cpu"))
-    if last is not None:
-        step, elapsed, best = last["step"], last["elapsed"], last["best"]
-        model.load_state_dict(last["model"])
-        optimizer.load_state_dict(last["optimizer"])
-        average.updates, average.state = last["average"]
-    if elapsed >= 60 * config.minutes:
-        return
-    per_epoch = len(epoch_batches(len(learnt), config.batch, 0, config.seed))
-
-    def plan(step: int) -> Iterator[tuple[int, list[int]]]:
-        for epoch in itertools.count(step // per_epoch):
-            batches = epoch_batches(len(learnt), config.batch, epoch, config.seed)
-            for place in range(step % per_epoch, per_epoch):
-                yield step, batches[place]
-                step += 1
-
-    def load(item: tuple[int, list[int]]) -> tuple[Tensor, Tensor]:
-        number, chosen = item
-        rng = random.Random(f"tagging {config.seed} {number}")
-        squares = np.stack([photos.crop(place, config, rng) for place in chosen])
-        return torch.from_numpy(squares), torch.from_numpy(photos.targets[chosen])
-
-    def checkpoint() -> None:
-        save_checkpoint(
-            folder / "last.pt", step=step, elapsed=elapsed, best=best, losses=figures,
-            model=model.state_dict(), optimizer=optimizer.state_dict(),
-            average=(average.updates, average.state),
-        )  # fmt: skip
-
-    total = round(config.minutes * 60)
-    progress = Progress(total, round(elapsed), 30, "s", True)
-    since, saved = time.monotonic() - elapsed, time.monotonic()
-    told = elapsed
-    figures: list[float] = []
-    for squares, targets in prefetch(plan(step), load, 1, 3):
-        model.train()
-        share = min(1.0, elapsed / 60 / config.minutes)
-        factor = cosine_schedule(int(share * 10_000), 10_000, 200)
-        for group in optimizer.param_groups:
-            group["lr"] = group["top_rate"] * factor
-        images = Preprocessing().normalise(squares)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(images)
-        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1).mean()
-        loss.backward()
-        for group in groups:
-            nn.utils.clip_grad_norm_(group["params"], 5.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        figures = [*figures, loss.item()][-100:]
-        step += 1
-        if step % _AVERAGE_EVERY == 0:
-            average.update(model)
-        elapsed = time.monotonic() - since
-        rate = step * config.batch / elapsed
-        progress.update(
-            round(elapsed - told), f"step {step} {rate:.1f} img/s loss {np.mean(figures):.3f}"
-        )
-        told = elapsed
-        done = share >= 1
-        if step % per_epoch == 0 or done:
-            kept = {name: value.clone() for name, value in model.state_dict().items()}
-            model.load_state_dict(average.state)
-            scores = average_precision(model, checked, config.size + 32)
-            mean = float(np.mean(list(scores.values())))
-            text = "  ".join(f"{name} {value:.2f}" for name, value in scores.items())
-            print(
-                f"epoch {step / per_epoch:.1f}: AP {text}{' *' if mean > best else ''}", flush=True
-            )
-            if mean > best:
-                best = mean
-                save_checkpoint(
-                    folder / "tag" / "best.pt", scores=scores | {"cider": mean}, step=step,
-                    encoder=model.encoder.state_dict(), votes=model.votes.state_dict(),
-                    stems=tags.stems,
-                )  # fmt: skip
-            model.load_state_dict(kept)
-        if done or time.monotonic() - saved > 60 * config.checkpoint_minutes:
-            checkpoint()
-            saved = time.monotonic()
-        if done:
-            return
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m train.captioning.tagging", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--train", nargs="+", required=True)
-    parser.add_argument("--validation", nargs="+", required=True)
-    parser.add_argument("--start-from", type=Path, default=Path("weights"))
-    parser.add_argument("--checkpoints", type=Path, default=Path("runs/tagging"))
-    parser.add_argument("--minutes", type=float, default=TaggingConfig.minutes)
-    parser.add_argument("--encoder-rate", type=float, default=TaggingConfig.encoder_rate)
-    parser.add_argument("--unfreeze", nargs="*", default=[], help="layer2, say")
-    given = parser.parse_args()
-    frozen = tuple(name for name in TaggingConfig.frozen if name not in given.unfreeze)
-    config = TaggingConfig(minutes=given.minutes, encoder_rate=given.encoder_rate, frozen=frozen)
-    train(config, given.train, given.validation, given.start_from, given.checkpoints)
-
-
-if __name__ == "__main__":
-    run(main)
+    def best(self, model: Tagger) -> dict[str, Any]:
+        votes = {"votes": model.votes.state_dict(), "stems": self.data.tags.stems}
+        return encoder_state(model.encoder) | votes

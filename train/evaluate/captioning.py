@@ -26,9 +26,10 @@ from captioning.captioner import WEIGHTS, Captioner
 from captioning.decoder import Photos
 from captioning.search import SearchOptions
 from captioning.vocabulary import tokenize
-from train.captioning.data import CaptionedPhoto, load_set, photo_square, prefetch
+from train.captioning.data import CaptionedPhoto, load_set, photo_square
 from train.captioning.metrics import CiderD, Scores, score_captions
 from train.captioning.sheet import Cell, write_sheet
+from train.engine.batches import prefetch
 
 VALIDATION = ("coco_val", "flickr8k_val")
 TRAINING = ("coco_train", "flickr8k_train")

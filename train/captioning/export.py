@@ -1,0 +1,90 @@
+"""The trained captioner's weights, as the page and the command line load them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from captioning.captioner import DECODER_NAME, ENCODER_NAME, load_parts
+from captioning.decoder import Decoder
+from captioning.encoder import Encoder
+from captioning.ensemble import DecoderEnsemble
+from captioning.vocabulary import Vocabulary
+from keypoints_captions.weights import save_model
+from train.captioning.run import CaptionRun, first_decoder, set_name
+from train.command_line import UsageError
+from train.engine.checkpoints import load_checkpoint
+
+
+def export(
+    run: CaptionRun,
+    options: Mapping[str, Any],
+    folder: Path,
+    after: str | None,
+    beside: Sequence[Path] = (),
+) -> None:
+    """Writes the model as the given stage (the last one done, without) left it.
+
+    options: of the run, which are told in the weights' JSON.
+    beside: folders of exported weights whose decoders are to speak along, see
+        `captioning.ensemble`.
+    Raises UsageError where one of these reads another encoder's features or knows other words.
+    """
+    order = [*run.order, None]
+    before = order[order.index(after) + 1] if after else None
+    decoder, encoder = run.decoder(before), run.encoder(before)
+    others = [_decoder_beside(other, encoder, run.vocabulary) for other in beside]
+    speaking = DecoderEnsemble([decoder, *others]) if others else decoder
+    told = dict(options)
+    for key in ("features", "encoder_weights", "start_from"):  # this machine's folders
+        told[key] = Path(told[key]).name
+    for key in ("train", "validation"):
+        told[key] = [set_name(source) for source in told[key]]
+    facts = {
+        "photos": len(run.photos),
+        "validation CIDEr-D after": {
+            name: scores
+            for name in run.order
+            if (scores := _scores(run.folder / name)) and "cider" in scores
+        },
+        "options": told,
+    }
+    save_model(
+        folder / ENCODER_NAME,
+        encoder.state_dict(),
+        {
+            "architecture": {"name": "ResNet-50, batch norm folded", "strides": encoder.strides},
+            "preprocessing": run.preprocessing.to_dict(),
+        },
+        half=True,
+    )
+    save_model(
+        folder / DECODER_NAME,
+        speaking.state_dict(),
+        {
+            "architecture": dataclasses.asdict(run.decoder_config),
+            "decoders": 1 + len(others),
+            "vocabulary": run.vocabulary.words,
+            "training": facts,
+        },
+        half=True,
+    )
+    print(f"wrote {folder / ENCODER_NAME} and {folder / DECODER_NAME}")
+
+
+def _decoder_beside(folder: Path, encoder: Encoder, vocabulary: Vocabulary) -> Decoder:
+    parts = load_parts(folder)
+    if parts.vocabulary.words != vocabulary.words:
+        raise UsageError(f"{folder}: its decoder knows other words than the run's")
+    own = encoder.state_dict()
+    for name, value in parts.encoder.state_dict().items():
+        if not torch.equal(value.half(), own[name].half()):
+            raise UsageError(f"{folder}: its decoder reads another encoder's features")
+    return first_decoder(parts.decoder)
+
+
+def _scores(folder: Path) -> dict[str, float] | None:
+    best = load_checkpoint(folder / "best.pt")
+    return None if best is None else {k: round(v, 2) for k, v in best["scores"].items()}
