@@ -16,10 +16,10 @@ from train.captioning.data import CaptionRows, augmented_square, load_set
 from train.captioning.features import Features
 from train.captioning.objectives import CachedGrids, SelfCritical
 from train.captioning.stages import STAGES
-from train.command_line import UsageError
 from train.engine.batches import epoch_batches
 from train.engine.checkpoints import load_checkpoint
 from train.engine.loop import Loop
+from train.engine.options import UsageError
 
 CPU = torch.device("cpu")
 

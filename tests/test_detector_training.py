@@ -23,7 +23,7 @@ from facial_keypoints.pipeline import landmark_box
 from keypoints_captions.weights import save_model
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.two_processes import train_in_two
-from train.detector.__main__ import best_network, export, main
+from train.detector.__main__ import best_network, main
 from train.detector.augment import photo_canvas
 from train.detector.canvas import Faces, Picture, moved
 from train.detector.data import (
@@ -38,7 +38,7 @@ from train.detector.labels import box_offsets, label
 from train.detector.loss import assign, detector_loss
 from train.detector.metrics import match, match_scene, together
 from train.detector.mining import Mined, add_mined, mine
-from train.engine import load_checkpoint
+from train.engine.checkpoints import load_checkpoint
 from train.evaluate import detection as evaluate_detection
 from train.evaluate import detection_faces as evaluate_detection_faces
 
@@ -116,9 +116,9 @@ def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> N
 
 
 def test_a_stopped_run_goes_on_where_it_was(world: Path, tmp_path: Path) -> None:
-    run = ["train", *data_options(world), *TINY, "--epochs", "3", "--epoch-canvases", "32"]
+    run = ["train", *data_options(world), *TINY, "--epochs", "2", "--epoch-canvases", "16"]
     main([*run, "--checkpoints", str(tmp_path / "whole")])
-    for _ in range(3):  # each call stops after one epoch
+    for _ in range(4):  # each call stops after one step, which is half an epoch
         main([*run, "--checkpoints", str(tmp_path / "parts"), "--stop-after", "0"])
     whole, parts = (
         load_checkpoint(tmp_path / name / "last.pt", torch.device("cpu"))
@@ -126,7 +126,7 @@ def test_a_stopped_run_goes_on_where_it_was(world: Path, tmp_path: Path) -> None
     )
     assert whole is not None
     assert parts is not None
-    assert whole["epoch"] == parts["epoch"] == 2
+    assert whole["step"] == parts["step"] == 4
     assert whole["done"] and parts["done"]
     for name, value in whole["model"].items():
         torch.testing.assert_close(value, parts["model"][name], msg=name)
@@ -139,9 +139,11 @@ def test_a_run_starts_from_anothers_network(world: Path, tmp_path: Path) -> None
     main([*run, *more, "--checkpoints", str(tmp_path / "second"), "--seed", "1"])
     first, second = (best_network(tmp_path / name) for name in ("first", "second"))
     torch.testing.assert_close(second.predict[0].weight, first.predict[0].weight)
-    export(tmp_path / "second", tmp_path / "weights")
+    exported = ["--checkpoints", str(tmp_path / "second"), "--weights", str(tmp_path / "weights")]
+    main(["export", *exported])
     metadata = json.loads((tmp_path / "weights.json").read_text())
-    assert metadata["training"]["start_from"] == "first", "no path of this machine"
+    starts = [run["start_from"] for run in metadata["training"]["runs"]]
+    assert starts == ["", "first"], "no path of this machine"
 
 
 def test_the_clock_ends_a_run(world: Path, tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_the_clock_ends_a_run(world: Path, tmp_path: Path) -> None:
     state = load_checkpoint(tmp_path / "last.pt", torch.device("cpu"))
     assert state is not None
     assert state["done"]
-    assert state["epoch"] < 999
+    assert state["step"] < 1998
 
 
 def test_two_processes_train_one_model(
@@ -166,7 +168,7 @@ def test_two_processes_train_one_model(
 
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train first"):
-        export(tmp_path, tmp_path / "weights")
+        main(["export", "--checkpoints", str(tmp_path), "--weights", str(tmp_path / "weights")])
 
 
 def test_the_evaluation_prints_every_table(

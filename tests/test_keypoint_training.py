@@ -8,12 +8,11 @@ import cv2
 import pytest
 import torch
 
-from facial_keypoints.landmarks.network import KeypointNetConfig
 from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
 from train.benchmark.running_app import free_port
-from train.engine import load_checkpoint
-from train.keypoints.__main__ import export, main
+from train.engine.checkpoints import best_checkpoint, load_checkpoint
+from train.keypoints.__main__ import main
 from train.keypoints.data import load_faces, read_faces
 from train.keypoints.metrics import point_errors, predict_from_boxes
 
@@ -49,21 +48,26 @@ def test_a_tiny_network_learns_sixteen_faces(data: Path, tmp_path: Path) -> None
     assert metadata["config"]["widths"] == [16, 32, 32, 32]
     assert metadata["training"]["validation"]["epoch"] == 24
     assert list((tmp_path / "run" / "tensorboard").iterdir())
+    assert best_checkpoint(tmp_path / "run")["network"]["input_size"] == 64
+    exported = ["--checkpoints", str(tmp_path / "run"), "--weights", str(tmp_path / "again")]
+    main(["export", *exported])  # no option tells the network's shape
+    assert load_network(tmp_path / "again").config == network.config
 
 
 def test_a_stopped_run_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
-    run = ["train", "--data", str(data), *TINY, "--epochs", "4", "--epoch-faces", "32"]
+    run = ["train", "--data", str(data), *TINY, "--epochs", "2", "--epoch-faces", "32"]
     run += ["--validate-every", "1"]
     main([*run, "--checkpoints", str(tmp_path / "whole")])
-    for _ in range(4):  # each call stops after one epoch
-        main([*run, "--checkpoints", str(tmp_path / "parts"), "--minutes", "0"])
+    for _ in range(4):  # each call stops after one step, which is half an epoch
+        main([*run, "--checkpoints", str(tmp_path / "parts"), "--stop-after", "0"])
     states = [
         load_checkpoint(tmp_path / name / "last.pt", torch.device("cpu"))
         for name in ("whole", "parts")
     ]
     assert states[0] is not None
     assert states[1] is not None
-    assert states[0]["epoch"] == states[1]["epoch"] == 3
+    assert states[0]["step"] == states[1]["step"] == 4
+    assert states[0]["done"] and states[1]["done"]
     for name, value in states[0]["model"].items():
         torch.testing.assert_close(value, states[1]["model"][name], msg=name)
 
@@ -82,4 +86,4 @@ def test_two_processes_train_one_model(data: Path, tmp_path: Path) -> None:
 
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="train first"):
-        export(tmp_path, tmp_path / "weights", KeypointNetConfig())
+        main(["export", "--checkpoints", str(tmp_path), "--weights", str(tmp_path / "weights")])

@@ -28,7 +28,7 @@ def test_what_is_missing_is_named(
     gone = str(tmp_path / "gone")
     module, *arguments = command.replace("GONE", gone).split()
     monkeypatch.setattr(sys, "argv", [module, *arguments])
-    monkeypatch.delitem(sys.modules, f"train.{module}", raising=False)  # it is run, not imported
+    monkeypatch.delitem(sys.modules, f"train.{module}.__main__", raising=False)  # run, not imported
     with pytest.raises(SystemExit) as ended:
         runpy.run_module(f"train.{module}", run_name="__main__")
     assert told.replace("GONE", gone) in str(ended.value)

@@ -25,7 +25,7 @@ from train.captioning.export import export
 from train.captioning.run import CaptionConfig, CaptionRun
 from train.captioning.sheet import write_training_sheet
 from train.captioning.stages import STAGES, Stage
-from train.command_line import run
+from train.command_line import program, run
 from train.engine.options import add_config_arguments, config_from_arguments, flat, read_recipe
 from train.engine.processes import Process, process_group
 
@@ -43,10 +43,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Options, argparse.Nam
     first.add_argument("--config", type=Path, help="JSON file of options, which others override")
     recipe = first.parse_known_args(arguments)[0].config
     defaults = read_recipe(Options(), recipe) if recipe else Options()
-    parser = argparse.ArgumentParser(
-        prog="python -m train.captioning", parents=[first], description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = program("captioning", __doc__, parents=[first])
     parser.add_argument("command", choices=["show", "features", *STAGES, "all", "export"])
     parser.add_argument("--checkpoints", dest="run", type=Path, default=Path("runs/captioning"))
     parser.add_argument("--weights", type=Path, default=Path("weights"), help="of export")

@@ -14,8 +14,8 @@ from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import Vocabulary
 from keypoints_captions.weights import save_model
 from train.captioning.run import CaptionRun, first_decoder, set_name
-from train.command_line import UsageError
 from train.engine.checkpoints import load_checkpoint
+from train.engine.options import UsageError
 
 
 def export(

@@ -12,7 +12,8 @@ from train.detector.augment import Sources, random_canvas
 from train.detector.canvas import Canvas, Picture
 from train.detector.data import Scene
 from train.detector.dataset import PhotoStore, TrainingData
-from train.engine import Process
+from train.engine.processes import Process
+from train.keypoints.data import SourceDraw
 from train.picture_effects import Rng
 
 Key = tuple[int, int, int]  # epoch, number, side of the canvas
@@ -29,15 +30,10 @@ class RandomCanvases(Dataset):
         self.photos, self.faces, self.seed = data.photos, data.faces, seed
         self.photo_store = PhotoStore(data.photos, folder)
         self.face_store = PhotoStore(data.faces, folder)
-        is_ytf = data.is_ytf
         sure = np.array([(~scene.doubtful).any() for scene in data.photos], bool)
         self.with_faces, self.without_faces = np.flatnonzero(sure), np.flatnonzero(~sure)
         self.hard = np.flatnonzero([len(scene.hard) > 0 for scene in data.photos])
-        share = ytf_share if 0 < is_ytf.sum() < len(is_ytf) else is_ytf.mean()
-        weight = np.where(
-            is_ytf, share / max(is_ytf.sum(), 1), (1 - share) / max((~is_ytf).sum(), 1)
-        )
-        self.cumulative = np.cumsum(weight / weight.sum())
+        self.draw_face = SourceDraw(data.is_ytf, ytf_share)
         self.sources = Sources(self._photo_with, self._photo_without, self._face)
 
     def __getitem__(self, key: Key) -> Canvas:
@@ -56,7 +52,7 @@ class RandomCanvases(Dataset):
         return picture(self.photo_store[index], self.photos[index])
 
     def _face(self, rng: Rng) -> Picture:
-        index = min(int(np.searchsorted(self.cumulative, rng.random())), len(self.faces) - 1)
+        index = self.draw_face(rng)
         return picture(self.face_store[index], self.faces[index])
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from facial_keypoints.landmarks.markup import NUM_FIVE
+from train.npz import Arrays
 
 TABLE = "face_boxes.csv"
 
@@ -65,7 +66,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class KeypointLabels:
+class KeypointLabels(Arrays):
     """Of the N rows of the teacher's table; NaN where a face was not looked at.
 
     boxes: (N, 4) float32, x, y, width, height of the landmark box. points: (N, 5, 2) float32.
@@ -75,17 +76,6 @@ class KeypointLabels:
     boxes: np.ndarray
     points: np.ndarray
     score: np.ndarray
-
-    def save(self, path: Path) -> None:
-        """Writes an .npz file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, boxes=self.boxes, points=self.points, score=self.score)
-
-    @classmethod
-    def load(cls, path: Path) -> "KeypointLabels":
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(arrays["boxes"], arrays["points"], arrays["score"])
 
 
 def landmark_boxes(boxes: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@
 Prints, for each cascade, the medians over the training faces it finds.
 """
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 
 from facial_keypoints.detection.detectors import QUICK, THOROUGH, HaarDetector, HaarPass
 from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
-from train.command_line import run
+from train.command_line import program, run
 from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
 
 
@@ -36,9 +35,7 @@ def box_offsets(faces: LoadedFaces, look: HaarPass) -> np.ndarray:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.detector.haar_boxes", description=__doc__
-    )
+    parser = program("detector.haar_boxes", __doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of faces")
     parser.add_argument("--faces", type=int, default=600, help="at most this many, spread evenly")
     options = parser.parse_args()

@@ -7,7 +7,6 @@ reads `CAPTIONS/face_boxes.csv` (see `train.detector.data`), looks at every face
 constants `LANDMARK_BOX` of `train.detector.data`.
 """
 
-import argparse
 from itertools import groupby
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import landmark_box, load_network
 from keypoints_captions.photos.reader import read_photo
-from train.command_line import run
+from train.command_line import program, run
 from train.detector.data import KeypointLabels, TeacherFace, landmark_boxes, read_teacher
 
 
@@ -66,8 +65,7 @@ def box_offsets(faces: list[TeacherFace], labels: KeypointLabels) -> np.ndarray:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m train.detector.labels", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = program("detector.labels", __doc__)
     parser.add_argument("--photos", type=Path, required=True, help="folder of face_boxes.csv")
     parser.add_argument("--output", type=Path, default=Path("runs/detector/labels.npz"))
     parser.add_argument("--smallest", type=float, default=16.0, help="side of the teacher's box")

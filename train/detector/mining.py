@@ -8,7 +8,6 @@ Poggio, "Example-based learning for view-based human face detection", PAMI 1998)
 are not looked at. A few of the places are faces that the teacher missed.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +18,16 @@ from tqdm import tqdm
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detector
 from keypoints_captions.photos.reader import read_photo
-from train.command_line import run
+from train.command_line import program, run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
+from train.npz import Arrays
 
 #: Score from which a box is kept, and at most so many of a photo.
 LEAST_SCORE, MOST_BOXES = 0.25, 8
 
 
 @dataclass(frozen=True)
-class Mined:
+class Mined(Arrays):
     """N boxes: files (N,) str, the photo's path in its folder; boxes (N, 4) float32 x, y, width,
     height, pixels of the photo; scores (N,) float32, the detector's, 0..1.
     """
@@ -35,17 +35,6 @@ class Mined:
     files: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
-
-    def save(self, path: Path) -> None:
-        """Writes an .npz file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, files=self.files, boxes=self.boxes, scores=self.scores)
-
-    @classmethod
-    def load(cls, path: Path) -> "Mined":
-        """Reads what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(arrays["files"], arrays["boxes"], arrays["scores"])
 
 
 def mine(scenes: Sequence[Scene], folder: Path, detector: Detector) -> Mined:
@@ -73,8 +62,7 @@ def add_mined(scenes: Sequence[Scene], folder: Path, mined: Mined) -> list[Scene
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m train.detector.mining", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = program("detector.mining", __doc__)
     parser.add_argument("--photos", type=Path, required=True, help="folder of face_boxes.csv")
     parser.add_argument("--held-out", type=Path, nargs="+", default=[], help="COCO files")
     parser.add_argument("--output", type=Path, default=Path("runs/detector/mined.npz"))

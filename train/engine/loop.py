@@ -48,7 +48,7 @@ class Task(Protocol):
 class LoopConfig:
     """How long and how carefully a network learns."""
 
-    epochs: int
+    epochs: int = 30
     minutes: float = 0.0  # the schedule ends here at the latest; 0 for no limit
     batch_size: int = 32  # items a step, all processes together
     weight_decay: float = 0.02

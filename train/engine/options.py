@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from train.command_line import UsageError
-
 T = TypeVar("T")
+
+
+class UsageError(ValueError):
+    """What is asked for cannot be done: the message says why."""
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -63,6 +63,21 @@ class LoadedFaces:
         return len(self.images)
 
 
+class SourceDraw:
+    """Draws faces at random, a given share of them from video frames (`is_ytf`, (N,) bool)."""
+
+    def __init__(self, is_ytf: np.ndarray, ytf_share: float) -> None:
+        share = ytf_share if 0 < is_ytf.sum() < len(is_ytf) else is_ytf.mean()
+        weight = np.where(
+            is_ytf, share / max(is_ytf.sum(), 1), (1 - share) / max((~is_ytf).sum(), 1)
+        )
+        self.cumulative = np.cumsum(weight / weight.sum())
+
+    def __call__(self, rng: np.random.Generator) -> int:
+        """The number of a face."""
+        return min(int(np.searchsorted(self.cumulative, rng.random())), len(self.cumulative) - 1)
+
+
 def load_faces(faces: Iterable[LabelledFace]) -> LoadedFaces:
     """Reads the faces' pictures."""
     faces = list(faces)

@@ -12,7 +12,6 @@ features learns which boxes lie on a face of the teacher's. Random views of labe
 places beside them, are learnt with them. Replaces the weights' files.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,13 +35,14 @@ from facial_keypoints.landmarks.network import (
 from facial_keypoints.pipeline import load_network
 from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import load_model, save_model
-from train.command_line import run
+from train.command_line import program, run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.detector.metrics import OVERLAP, overlaps
 from train.detector.mining import LEAST_SCORE
-from train.engine import Process, add_config_arguments, config_from_arguments
-from train.keypoints.__main__ import NonFaces, RandomViews, TrainConfig, batch_keys
+from train.engine.options import add_config_arguments, config_from_arguments
+from train.engine.processes import Process
 from train.keypoints.data import read_faces, split_by_subject
+from train.keypoints.views import NonFaces, RandomViews, TrainConfig, batch_keys
 
 #: Intersection over union with a face from which a box is no place without one.
 NEAR_OVERLAP = 0.15
@@ -198,10 +198,7 @@ def export(head: FaceHead, weights: Path, config: FaceScoreConfig, scores: dict)
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.keypoints.face_score", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = program("keypoints.face_score", __doc__)
     parser.add_argument("--photos", type=Path, nargs="+", required=True, help="with face_boxes.csv")
     parser.add_argument("--held-out", type=Path, nargs="+", required=True, help="COCO files")
     parser.add_argument("--faces", type=Path, nargs="+", required=True, help="68-point faces")
@@ -209,7 +206,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--detector", help="its weights; the project's own by default")
     add_config_arguments(parser, FaceScoreConfig())
     options = parser.parse_args(arguments)
-    config = config_from_arguments(FaceScoreConfig, options)
+    config = config_from_arguments(FaceScoreConfig(), options)
     training: list[Scene] = []
     validation: list[Scene] = []
     for folder in options.photos:

@@ -5,7 +5,6 @@
 writes the latter, to be given to `python -m train.keypoints train --false-alarms`.
 """
 
-import argparse
 import csv
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tqdm import tqdm
 from facial_keypoints.detection.detectors import HaarDetector, HaarPass
 from facial_keypoints.landmarks.crops import crops_from_boxes, cut
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, read_photo
-from train.command_line import run
+from train.command_line import program, run
 
 #: Side of a stored false alarm in pixels, and over the side of its landmark box: room to jitter.
 ALARM_SIZE, ALARM_SCALE = 160, 1.8
@@ -66,10 +65,7 @@ def false_alarms(photos: list[np.ndarray], a_photo: int = 8) -> np.ndarray:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m train.keypoints.non_faces", description=__doc__
-    )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = program("keypoints.non_faces", __doc__)
     parser.add_argument("--background", type=Path, required=True, help="photos without a face")
     parser.add_argument("--output", type=Path, default=Path("runs/false_alarms.npz"))
     parser.add_argument("--photos", type=int, default=500, help="how many are searched")

@@ -1,0 +1,74 @@
+"""What the trainings of the face detector and of the keypoint CNN share."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from keypoints_captions.weights import save_model
+from train.engine.batches import processed
+from train.engine.checkpoints import best_checkpoint
+from train.engine.loop import LoopConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class CnnConfig(LoopConfig):
+    """One training run of a CNN on random views of its examples."""
+
+    start_from: str = ""  # folder of another run, with whose best network this one starts
+    learning_rate: float = 2e-3  # AdamW, at the top of the cosine
+    ytf_share: float = 0.3  # of the faces: video frames are many, their people few
+    workers: int = 1  # processes that make views, for each training process
+
+
+class CnnTask:
+    """A network that learns from a dataset; see `train.engine.loop.Task`.
+
+    collate: makes a batch of the dataset's items; torch's own without.
+    """
+
+    collate: Callable[[list], Any] | None = None
+
+    def __init__(self, model: nn.Module, config: CnnConfig, dataset: Dataset) -> None:
+        self.model, self.config, self.dataset = model, config, dataset
+        own = dataclasses.asdict(config)
+        self.history = [own | {"start_from": Path(config.start_from).name}]
+        if config.start_from:
+            start = best_checkpoint(Path(config.start_from))
+            model.load_state_dict(start["model"])
+            self.history = [*start.get("history", []), *self.history]
+        decayed = [p for p in model.parameters() if p.ndim > 1]
+        others = [p for p in model.parameters() if p.ndim <= 1]
+        rate = config.learning_rate
+        self.groups: list[dict[str, Any]] = [
+            {"params": decayed, "lr": rate},
+            {"params": others, "lr": rate, "weight_decay": 0.0},
+        ]
+
+    def batches(self, keys: Iterable[Any]) -> Iterable[Any]:
+        return processed(self.dataset, keys, self.config.workers, self.collate)
+
+    def best(self, model: Any) -> dict[str, Any]:
+        network = dataclasses.asdict(model.config)
+        return {"model": model.state_dict(), "network": network, "history": self.history}
+
+
+def total(terms: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+    """The sum of a loss's terms, and each of them as a figure to report."""
+    return sum(terms.values()), {name: term.item() for name, term in terms.items()}  # type: ignore[return-value]
+
+
+def export(run: Path, weights: Path, model: str) -> None:
+    """Writes the best checkpoint of a `CnnTask` as `weights`.safetensors (fp16) and
+    `weights`.json; model: what the JSON calls it.
+
+    Raises:
+        FileNotFoundError: the run has no checkpoint yet.
+    """
+    state = best_checkpoint(run)
+    facts = {"runs": state["history"], "validation": state["scores"], "took": state["minutes"]}
+    metadata = {"model": model, "config": state["network"], "training": facts}
+    save_model(weights, state["model"], metadata, half=True)

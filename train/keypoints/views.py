@@ -1,0 +1,80 @@
+"""Random views of faces, and of what is none, that the keypoint CNN learns from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from train.engine.cnn import CnnConfig
+from train.engine.processes import Process
+from train.keypoints.augment import (
+    random_false_alarm,
+    random_misplaced,
+    random_non_face,
+    random_view,
+)
+from train.keypoints.data import LabelledFace, SourceDraw, load_faces
+
+
+@dataclass(frozen=True)
+class TrainConfig(CnnConfig):
+    """One training run."""
+
+    epochs: int = 130
+    batch_size: int = 64  # faces a step, all processes together
+    validate_every: int = 3  # epochs
+    epoch_faces: int = 4096  # random views of faces an epoch
+    non_faces: float = 0.125  # share of further crops without a face in each batch
+
+
+@dataclass(frozen=True)
+class NonFaces:
+    """What teaches the face score; both may be empty.
+
+    photos: (H, W, 3) uint8 RGB each, without a face. false_alarms: (N, S, S, 3) uint8 RGB.
+    """
+
+    photos: list[np.ndarray]
+    false_alarms: np.ndarray
+
+
+class RandomViews(Dataset):
+    """Item n of epoch e is the same view whoever asks for it: resuming repeats nothing."""
+
+    def __init__(
+        self, faces: list[LabelledFace], non_faces: NonFaces, size: int, config: TrainConfig
+    ):
+        self.faces = load_faces(faces)
+        self.non_faces, self.size, self.config = non_faces, size, config
+        self.draw = SourceDraw(self.faces.sources == "ytf", config.ytf_share)
+
+    def __getitem__(self, key: tuple[int, int, bool]) -> tuple[np.ndarray, np.ndarray, bool]:
+        epoch, number, is_face = key
+        rng = np.random.default_rng((self.config.seed, epoch, number, is_face))
+        place = self.draw(rng)
+        image, points = self.faces.images[place], self.faces.points[place]
+        if is_face:
+            view, labels = random_view(image, points, self.size, rng)
+            return view, labels, True
+        photos, alarms = self.non_faces.photos, self.non_faces.false_alarms
+        kind = rng.random()
+        if len(alarms) and kind < 0.45:
+            view = random_false_alarm(alarms[rng.integers(len(alarms))], self.size, rng)
+        elif photos and kind < 0.8:
+            view = random_non_face(photos[rng.integers(len(photos))], self.size, rng)
+        else:
+            view = random_misplaced(image, points, self.size, rng)
+        return view, np.zeros_like(points), False
+
+
+def batch_keys(config: TrainConfig, epoch: int, process: Process) -> list[list[tuple]]:
+    """The epoch's batches of `RandomViews` keys that fall to this process."""
+    share = config.batch_size // process.world
+    others = round(share * config.non_faces)
+    batches = []
+    for step in range(max(1, config.epoch_faces // config.batch_size)):
+        place = step * process.world + process.rank
+        batch = [(epoch, n, True) for n in range(place * share, (place + 1) * share)]
+        batch += [(epoch, n, False) for n in range(place * others, (place + 1) * others)]
+        batches.append(batch)
+    return batches
