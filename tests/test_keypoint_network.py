@@ -12,7 +12,6 @@ TINY = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
 CONFIGS = [
     KeypointNetConfig(**TINY),
     KeypointNetConfig(**TINY, heatmap_stride=4),
-    KeypointNetConfig(**TINY, head="regression"),
 ]
 
 
@@ -34,7 +33,7 @@ def test_the_markup_covers_every_point_once_and_mirrors_to_itself() -> None:
         assert sorted(FLIP[list(PARTS[right])]) == list(PARTS[left])
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=["stride 8", "stride 4", "regression"])
+@pytest.mark.parametrize("config", CONFIGS, ids=["stride 8", "stride 4"])
 def test_shapes_and_gradients(config: KeypointNetConfig) -> None:
     network = KeypointNet(config)
     crops = torch.randint(0, 256, (3, 128, 128, 3), dtype=torch.uint8)
@@ -100,6 +99,6 @@ def test_confidence_falls_with_the_scale_and_is_a_probability() -> None:
     assert unsure < middling < sure
 
 
-def test_an_unknown_head_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="'heatmap' or 'regression', not 'cubist'"):
-        KeypointNet(KeypointNetConfig(head="cubist"))
+def test_a_config_of_an_earlier_version_is_read() -> None:
+    saved = {"head": "heatmap", "input_size": 64, "widths": [8, 8, 16, 16]}
+    assert KeypointNetConfig.from_dict(saved) == KeypointNetConfig(64, (8, 8, 16, 16))

@@ -3,13 +3,21 @@
 Each takes a square (S, S, 3) uint8 RGB picture and a random generator, and returns another one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 
 Rng = np.random.Generator
 Effect = Callable[[np.ndarray, Rng], np.ndarray]
+
+
+def applied(effects: Sequence[tuple[float, Effect]], view: np.ndarray, rng: Rng) -> np.ndarray:
+    """The picture after those of the effects that their chances, 0..1, let happen."""
+    for chance, effect in effects:
+        if rng.random() < chance:
+            view = effect(view, rng)
+    return view
 
 
 def colour(view: np.ndarray, rng: Rng) -> np.ndarray:

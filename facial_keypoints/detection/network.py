@@ -7,21 +7,21 @@ non-maximum suppression keeps that one (after Zhang et al., "VarifocalNet", CVPR
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facial_keypoints.landmarks.markup import NUM_FIVE
-from facial_keypoints.landmarks.network import ResidualBlock, conv_block
+from facial_keypoints.landmarks.network import NetworkConfig, ResidualBlock, conv_block
 
 #: Pixels of the input a cell, in each of the grids.
 STRIDES = (8, 16, 32)
 
 
 @dataclass(frozen=True)
-class DetectorNetConfig:
+class DetectorNetConfig(NetworkConfig):
     """Architecture and preprocessing; stored beside the weights."""
 
     widths: tuple[int, ...] = (32, 48, 96, 112)  # channels at strides 4, 8, 16, 32
@@ -29,15 +29,6 @@ class DetectorNetConfig:
     neck: int = 32  # channels of the features that the predictions are read from
     mean: float = 128.0  # of every channel, of 0..255; borders are filled with it
     std: float = 64.0
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DetectorNetConfig":
-        """The config that `dataclasses.asdict` and JSON made of one."""
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**fields)
 
 
 class Cells(NamedTuple):

@@ -7,9 +7,10 @@ features under its own heat map (the likelihood follows Kumar et al., "LUVLi Fac
 CVPR 2020, with one scale for both axes).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -18,26 +19,33 @@ from torch import Tensor, nn
 from facial_keypoints.landmarks.markup import NUM_POINTS
 
 
+class NetworkConfig:
+    """Base of the dataclasses that describe a network."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The config that `dataclasses.asdict` and JSON made of one; what only earlier versions
+        knew is left out."""
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        return cls(
+            **{
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in values.items()
+                if name in known
+            }
+        )
+
+
 @dataclass(frozen=True)
-class KeypointNetConfig:
+class KeypointNetConfig(NetworkConfig):
     """Architecture and preprocessing; stored beside the weights."""
 
     input_size: int = 128  # pixels, side of the square crop
     widths: tuple[int, ...] = (32, 96, 160, 256)  # channels at strides 4, 8, 16, 32
     depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at these strides
-    head: str = "heatmap"  # or "regression": coordinates from the flattened deepest features
     heatmap_stride: int = 8  # 4 or 8: input pixels a heat-map cell
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)  # RGB, of 0..255
     std: tuple[float, float, float] = (64.0, 64.0, 64.0)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "KeypointNetConfig":
-        """The config that `dataclasses.asdict` and JSON made of one."""
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**fields)
 
 
 class Prediction(NamedTuple):
@@ -84,12 +92,7 @@ class KeypointNet(nn.Module):
             )
         self.stages = nn.ModuleList(stages)
         self.face = FaceHead(sum(widths))
-        if config.head == "regression":
-            self.points: nn.Module = RegressionHead(config)
-        elif config.head == "heatmap":
-            self.points = HeatmapHead(config)
-        else:
-            raise ValueError(f"head is 'heatmap' or 'regression', not {config.head!r}")
+        self.points = HeatmapHead(config)
 
     def convolve_in(self, precision: torch.dtype) -> "KeypointNet":
         """Casts the convolutions, in place; the rest stays float32. Returns the network."""
@@ -161,21 +164,6 @@ class HeatmapHead(nn.Module):
         # Detached: the uncertainty must not pull the heat maps towards what is easy to predict.
         seen = probability.detach() @ x.flatten(2).transpose(1, 2).float()
         return points, self.log_scale(seen)
-
-
-class RegressionHead(nn.Module):
-    """Coordinates and uncertainties by one linear layer; the plain alternative to heat maps."""
-
-    def __init__(self, config: KeypointNetConfig, width: int = 128):
-        super().__init__()
-        side = config.input_size // 32
-        self.reduce = conv_block(config.widths[-1], width, 1)
-        self.linear = nn.Linear(width * side * side, NUM_POINTS * 3)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        x = self.linear(self.reduce(features[-1]).flatten(1).float()).unflatten(1, (NUM_POINTS, 3))
-        return x[:, :, :2] * 0.25, x[:, :, 2] - 3.5
 
 
 class PerPointLinear(nn.Module):

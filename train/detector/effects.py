@@ -1,21 +1,13 @@
 """What happens to the detector's canvases: pasting, covered faces, light, blur and compression."""
 
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
 
+from train import picture_effects as effects
 from train.detector.canvas import Canvas, side_of, warp
-from train.picture_effects import (
-    Rng,
-    blur,
-    colour,
-    compression,
-    low_resolution,
-    noise,
-    saturation,
-    shadow,
-)
+from train.picture_effects import Rng
 
 
 def degraded(canvas: Canvas, rng: Rng) -> Canvas:
@@ -28,22 +20,19 @@ def degraded(canvas: Canvas, rng: Rng) -> Canvas:
         if rng.random() < 0.12:
             _cover(image, box, rng)
     bearable = sides.min(initial=60.0)
-    if rng.random() < 0.5:
-        image = colour(image, rng)
-    if rng.random() < 0.2:
-        image = saturation(image, rng)
-    if rng.random() < 0.1:
-        image = shadow(image, rng)
-    if rng.random() < 0.1:
-        image = _low_light(image, rng)
-    if rng.random() < 0.12:
-        image = blur(image, rng, most=min(2.5, bearable / 14))
-    if rng.random() < 0.15 and bearable > 14:
-        image = low_resolution(image, rng, most=min(4.0, bearable / 9))
-    if rng.random() < 0.08:
-        image = noise(image, rng)
-    if rng.random() < 0.15:
-        image = compression(image, rng)
+    blurred = partial(effects.blur, most=min(2.5, bearable / 14))
+    shrunk = partial(effects.low_resolution, most=min(4.0, bearable / 9))
+    chances: list[tuple[float, effects.Effect]] = [
+        (0.5, effects.colour),
+        (0.2, effects.saturation),
+        (0.1, effects.shadow),
+        (0.1, _low_light),
+        (0.12, blurred),
+        (0.15 if bearable > 14 else 0.0, shrunk),
+        (0.08, effects.noise),
+        (0.15, effects.compression),
+    ]
+    image = effects.applied(chances, image, rng)
     return Canvas(image, canvas.boxes, canvas.points, canvas.ignored)
 
 

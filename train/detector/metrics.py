@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torchvision.ops import box_convert, box_iou
 
 from facial_keypoints.detection.detectors import Detection
 from train.detector.data import Scene, teacher_boxes
@@ -94,7 +96,8 @@ def match_scene(
 
 def overlaps(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """(N,) intersection over union of a box (4,) with (N, 4); all x, y, width, height."""
-    low = np.maximum(box[:2], boxes[:, :2])
-    high = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    return shared / (box[2] * box[3] + boxes[:, 2] * boxes[:, 3] - shared)
+    one, others = (
+        box_convert(torch.tensor(part, dtype=torch.float64), "xywh", "xyxy")
+        for part in (box[None], boxes)
+    )
+    return box_iou(one, others)[0].numpy()

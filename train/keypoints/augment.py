@@ -11,17 +11,8 @@ import numpy as np
 
 from facial_keypoints.landmarks.crops import Crops, crop_matrices, crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import FLIP
-from train.picture_effects import (
-    Effect,
-    Rng,
-    blur,
-    colour,
-    compression,
-    low_resolution,
-    noise,
-    saturation,
-    shadow,
-)
+from train import picture_effects as effects
+from train.picture_effects import Effect, Rng
 
 
 def random_view(
@@ -97,10 +88,7 @@ def random_misplaced(image: np.ndarray, points: np.ndarray, size: int, rng: Rng)
 
 def degrade(view: np.ndarray, rng: Rng) -> np.ndarray:
     """Colour, blur, low resolution, noise, compression and occlusion, each now and then."""
-    for chance, effect in _EFFECTS:
-        if rng.random() < chance:
-            view = effect(view, rng)
-    return view
+    return effects.applied(_EFFECTS, view, rng)
 
 
 def _occlusion(view: np.ndarray, rng: Rng) -> np.ndarray:
@@ -124,11 +112,11 @@ def _occlusion(view: np.ndarray, rng: Rng) -> np.ndarray:
 
 _EFFECTS: tuple[tuple[float, Effect], ...] = (
     (0.30, _occlusion),
-    (0.70, colour),
-    (0.30, saturation),
-    (0.20, shadow),
-    (0.20, blur),
-    (0.25, low_resolution),
-    (0.15, noise),
-    (0.15, compression),
+    (0.70, effects.colour),
+    (0.30, effects.saturation),
+    (0.20, effects.shadow),
+    (0.20, effects.blur),
+    (0.25, effects.low_resolution),
+    (0.15, effects.noise),
+    (0.15, effects.compression),
 )
