@@ -42,7 +42,14 @@ def test_a_tiny_run_learns_and_hands_on_its_encoder(tmp_path: Path, capsys) -> N
     world, weights = make_world(tmp_path), make_captioner(tmp_path / "weights")
     options = [*tiny_options(world, "tagging"), "--start-from", str(weights)]
     options += ["--tagging-epochs", "16", "--tagging-min-photos", "1", "--tagging-batch", "4"]
-    options += ["--tagging-smallest-crop", "1.0", "--tagging-encoder-rate", "1e-5", "--ema", "0.5"]
+    options += [
+        "--tagging-smallest-crop",
+        "1.0",
+        "--tagging-encoder-rate",
+        "1e-5",
+        "--tagging-ema",
+        "0.5",
+    ]
     main(["tagging", *options])
     best = load_checkpoint(tmp_path / "tagging" / "tagging" / "best.pt")
     last = load_checkpoint(tmp_path / "tagging" / "tagging" / "last.pt")

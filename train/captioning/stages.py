@@ -12,7 +12,7 @@ another class where it learns in another way; its options follow from its fields
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -45,24 +45,26 @@ class Stage:
     minutes: float = 0.0  # above 0 they end the stage early, and its learning rate with them
     encoder_rate: float = 0.0  # 0: the encoder stays as it is, and its cached features are read
     encoder_shares: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 1.0)  # of it: stem, layers 1 to 4
-    clip = 1.0  # most of the gradient norm
 
     def train(self, name: str, run: CaptionRun) -> None:
         """Trains to the stage's end, or finds it done."""
-        config, process = run.config, run.process
-        loop = LoopConfig(
+        Loop(self.task(name, run), self.loop(run), run.folder / name, run.process).run()
+
+    def loop(self, run: CaptionRun) -> LoopConfig:
+        """How long and how carefully the stage learns."""
+        config = run.config
+        return LoopConfig(
             epochs=self.epochs,
             minutes=self.minutes,
-            batch_size=self.batch * process.world,
+            batch_size=self.batch * run.process.world,
             weight_decay=config.weight_decay,
-            clip=self.clip,
+            clip=1.0,
             ema=config.ema,
             average_every=4,
             checkpoint_minutes=config.checkpoint_minutes,
             bfloat16=config.bfloat16,
             seed=config.seed,
         )
-        Loop(self.task(name, run), loop, run.folder / name, process).run()
 
     def task(self, name: str, run: CaptionRun) -> Task:
         """What the stage learns, from the best checkpoint before it."""
@@ -90,9 +92,9 @@ class Stage:
     def groups(self, learner: nn.Module, encoder: Encoder | None) -> list[dict[str, Any]]:
         """Parameter groups with their rates; the rest of the encoder is frozen."""
         groups: list[dict[str, Any]] = [{"params": list(learner.parameters()), "lr": self.rate}]
-        for share, (_, parameters) in zip(
-            self.encoder_shares, encoder.stages() if encoder else (), strict=False
-        ):
+        if encoder is None:
+            return groups
+        for share, (_, parameters) in zip(self.encoder_shares, encoder.stages(), strict=True):
             for parameter in parameters:
                 parameter.requires_grad_(share > 0)
             if share:
@@ -128,7 +130,12 @@ class Tagging(Stage):
 
     min_photos: int = 15  # training photos that a word must occur on
     smallest_crop: float = 0.65  # of each side
-    clip = 5.0
+    weight_decay: float = 0.03
+    ema: float = 0.995  # decay of the averaged weights, every fourth step
+
+    def loop(self, run: CaptionRun) -> LoopConfig:
+        own = super().loop(run)
+        return replace(own, clip=5.0, weight_decay=self.weight_decay, ema=self.ema)
 
     def task(self, name: str, run: CaptionRun) -> Task:
         data = TaggingData(run.photos, run.validation, self.min_photos, self.smallest_crop)
