@@ -8,7 +8,7 @@ import web.captions.tab
 import web.keypoints.tab
 from web.api_section import build_api_section
 from web.components import ASSETS, DRAWING_BUDGET, Upload, private
-from web.gradio_internals import LoggedBlocks, RequestQueue, forget_session, use_request_queue
+from web.gradio_internals import PageBlocks, RequestQueue, forget_session, use_request_queue
 from web.models import Background
 from web.photo_transfer import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
 
@@ -26,7 +26,7 @@ QUEUE_SIZE = 64  # requests waiting; more are told that the page is busy
 
 def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
     """The page, the line of those who wait for it, and the models of its tabs by name."""
-    with LoggedBlocks(
+    with PageBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
     ) as page:
         gr.HTML(

@@ -15,7 +15,7 @@ import numpy as np
 from captioning.caption import Caption, Word
 from captioning.export import Record
 from captioning.options import SearchOptions
-from keypoints_captions.photos.jpeg import preview_jpeg
+from keypoints_captions.photos.jpeg import encode_jpeg, shrunk
 from keypoints_captions.photos.reader import read_photo
 from web.captions.batches import Batches
 
@@ -131,4 +131,4 @@ def answer_with_others(batches: Batches, path: Path, name: str, options: SearchO
 
 
 def _preview(image: np.ndarray) -> bytes:
-    return preview_jpeg(image, PREVIEW_SIDE, _PREVIEW_QUALITY)
+    return encode_jpeg(shrunk(image, PREVIEW_SIDE), _PREVIEW_QUALITY)

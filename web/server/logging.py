@@ -38,16 +38,11 @@ class TextLines(logging.Formatter):
 
 
 def use_log(form: str) -> None:
-    """From now on everything is logged to stderr, in one of `FORMATS`. Call it again when the web
-    server has started, which brings handlers of its own."""
+    """From now on everything is logged to stderr, in one of `FORMATS`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(REQUESTS).setLevel(logging.INFO)
-    for name in ("uvicorn", "uvicorn.error"):
-        server = logging.getLogger(name)
-        server.handlers.clear()
-        server.propagate = True
 
 
 #: The logger of the requests.

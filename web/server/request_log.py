@@ -3,7 +3,8 @@
 import re
 import time
 
-from web.server.asgi import Application, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from web.server.logging import log_request
 
 #: The names of Gradio's paths; what follows them is the visitor's.
@@ -16,7 +17,7 @@ _ENDPOINT = re.compile(
 class RequestLog:
     """ASGI middleware: logs uploads, and every request that is answered with an error."""
 
-    def __init__(self, app: Application):
+    def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
