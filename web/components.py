@@ -1,10 +1,11 @@
-"""Parts of the page that both tabs use. Imported by the tabs and the app only: needs Gradio."""
+"""Parts of the page that both tabs use."""
 
 import base64
-from collections.abc import Mapping
+import mimetypes
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import cv2
 import gradio as gr
@@ -18,14 +19,17 @@ from web.models import MODELS
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXAMPLES = ASSETS / "examples"
 
-#: Everything that runs a model takes a turn of `MODELS`, however many tabs and endpoints there are.
-#: Gradio admits no more of it than there are turns; the others wait in its queue, which says so.
+#: Events that run a model: Gradio starts no more of them than there are compute slots; the others
+#: wait in the request queue, which tells visitors their place.
 MODEL_BUDGET: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": MODELS.count}
-#: Drawing, which is cheap, does not wait behind the models.
+#: Waiting for a model to load takes no compute slot.
+OPENING_BUDGET: dict[str, Any] = {"concurrency_id": "opening", "concurrency_limit": None}
+#: Drawing is cheap and does not wait for compute slots.
 DRAWING_BUDGET: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 4}
 
 #: JavaScript that saves a `saved_file` on the visitor's machine; see assets/page.js.
-SAVE_FILE = "(file) => window.saveFile(file)"
+_SAVE_FILE = "(file) => window.saveFile(file)"
+T = TypeVar("T")
 
 
 class Upload(NamedTuple):
@@ -150,9 +154,31 @@ def data_url(data: bytes, mime_type: str) -> str:
     return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"
 
 
-def saved_file(data: bytes, name: str, mime_type: str) -> dict[str, str]:
-    """What `SAVE_FILE` takes: a file for the visitor's machine that is never one on this."""
-    return {"name": name, "url": data_url(data, mime_type)}
+def download_button(
+    label: str, make: Callable[..., dict[str, str]], inputs: list[Any], interactive: bool = False
+) -> gr.Button:
+    """A button that saves a file on the visitor's machine; `make` gives a `saved_file`."""
+    made = gr.JSON(visible=False)
+    button = gr.Button(f"↓ {label}", size="sm", min_width=90, interactive=interactive)
+    click = button.click(make, inputs, made, **private(DRAWING_BUDGET))
+    click.success(None, made, None, js=_SAVE_FILE)
+    return button
+
+
+def saved_file(data: bytes, photo: str, ending: str) -> dict[str, str]:
+    """A file for the visitor's machine that is never stored on this one.
+
+    photo: name of the photo's file. ending: what replaces its own ending, "_keypoints.json".
+    """
+    name = f"{Path(photo).stem or 'photo'}{ending}"
+    return {"name": name, "url": data_url(data, mimetypes.guess_type(name)[0] or "")}
+
+
+def needed(answer: T | None) -> T:
+    """The answer; a message to the visitor where there is none."""
+    if answer is None:
+        raise gr.Error("Open a photo first.", title="Nothing to save", print_exception=False)
+    return answer
 
 
 def private(budget: dict[str, Any] | None = None) -> dict[str, Any]:

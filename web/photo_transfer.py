@@ -32,10 +32,10 @@ class PhotoTab(NamedTuple):
 
 
 def build_carry(label: str) -> tuple[gr.Button, gr.HTML]:
-    """The button that hands the photo over, and the place of the alt text, in the Gradio context
-    of the caller."""
+    """The button that hands the photo over, disabled until there is an answer, and the place of the
+    alt text, in the Gradio context of the caller."""
     with gr.Row(elem_classes=["downloads", "carry"]):
-        button = gr.Button(label, size="sm", min_width=90)
+        button = gr.Button(label, size="sm", min_width=90, interactive=False)
     return button, gr.HTML()
 
 

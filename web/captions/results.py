@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from web.captions.model import Ready
 
 #: The components that are updated, in their order.
-RESULTS = ("answer", "status", "words", "view", "downloads", "first_words")
+RESULTS = ("answer", "status", "words", "view", "downloads", "carry", "first_words")
 
 
 def answered(
@@ -41,14 +41,22 @@ def answered(
         words=told(answer, delays or [], chosen),
         view=shown(answer, chosen),
         downloads=gr.update(visible=True),
+        carry=gr.update(interactive=True),
         first_words=join_words(answer.options.first_words),
     )
 
 
 def unanswered(message: str) -> list[Any]:
     """Updates that show a message, as HTML, and nothing else."""
-    hidden = gr.update(visible=False)
-    return updates(answer=None, status=message, words="", view="", downloads=hidden, first_words="")
+    return updates(
+        answer=None,
+        status=message,
+        words="",
+        view="",
+        downloads=gr.update(visible=False),
+        carry=gr.update(interactive=False),
+        first_words="",
+    )
 
 
 def updates(**values: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -25,16 +25,11 @@ from web.captions.results import (
 )
 from web.captions.search_form import build_search, search_options
 from web.captions.why import photo_alone
-from web.components import Upload, build_photo_input, clicks, notice, private
+from web.components import OPENING_BUDGET, Upload, build_photo_input, clicks, notice, private
 from web.models import MODELS, Background
 from web.photo_transfer import PhotoTab, build_carry
 
-if TYPE_CHECKING:
-    pass
-
 _LOADING = notice("info", "Getting ready", "The captioner is being loaded, a few seconds.")
-#: Waiting for the model is no work: it holds up nothing that another tab asks for.
-_OPENING: dict[str, Any] = {"concurrency_id": "captions-opening", "concurrency_limit": None}
 #: Puts the keyboard back on the word that was chosen, after its sentence was written anew.
 _FOCUS_CHOSEN = """() => {
   const words = document.querySelector("#captions-told");
@@ -67,7 +62,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
                 build_download(answer)
             carry, alt_text = build_carry("Find faces in this photo")
     build_caption_quality(ready)
-    results = [answer, status, words, view, downloads, fold.first_words]
+    results = [answer, status, words, view, downloads, carry, fold.first_words]
 
     def on_open(request: gr.Request) -> list[Any]:
         # What was chosen or typed while the model was loading stays: `on_opened` searches for it.
@@ -125,7 +120,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
         None,
         [*results[:-1], *fold.linked.components],
         show_progress="hidden",
-        **private(_OPENING),
+        **private(OPENING_BUDGET),
     ).then(on_opened, inputs, results, **_asks(status))
     asked = photo.change(on_photo, [photo, *fold.choices], results, **_asks(status))
     searched = gr.on(fold.changed, on_search, inputs, results, **_asks(status))
