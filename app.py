@@ -4,7 +4,7 @@ import sys
 
 from facial_keypoints.video.codec import MAX_BYTES as MAX_CLIP_BYTES
 from keypoints_captions.cores import fit_threads
-from keypoints_captions.photos.reader import MAX_BYTES
+from keypoints_captions.photos.reader import MAX_BYTES, ignore_pillow_warnings
 from web.gradio_internals import share_address
 from web.page import DELETE_AGE, DELETE_EVERY, build_page
 from web.server.health import Health
@@ -24,6 +24,7 @@ def main() -> None:
     options = parse_options()
     return_memory()
     fit_threads()
+    ignore_pillow_warnings()
     use_log(options.log_format)
     # Gradio deletes the files that it knows of; this deletes the others.
     delete_regularly(use_own_folders(), DELETE_EVERY, DELETE_AGE + 2 * DELETE_EVERY)

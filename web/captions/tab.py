@@ -1,4 +1,4 @@
-"""The captioning tab of the page: a photo in; a caption, why each word, other captions out."""
+"""The captioning tab: photo, caption, reasons for each word, other captions."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,6 @@ from web.captions.model import PHOTOS, load
 from web.captions.quality import build_caption_quality
 from web.captions.results import (
     answered,
-    not_loaded,
     search,
     search_again,
     unanswered,
@@ -25,12 +24,22 @@ from web.captions.results import (
 )
 from web.captions.search_form import build_search, search_options
 from web.captions.why import photo_alone
-from web.components import OPENING_BUDGET, Upload, build_photo_input, clicks, notice, private
+from web.components import (
+    OPENING_BUDGET,
+    Upload,
+    build_photo_input,
+    clicks,
+    not_loaded,
+    notice,
+    private,
+)
 from web.models import MODELS, Background
 from web.photo_transfer import PhotoTab, build_carry
 
-_LOADING = notice("info", "Getting ready", "The captioner is being loaded, a few seconds.")
-#: Puts the keyboard back on the word that was chosen, after its sentence was written anew.
+_LOADING = notice(
+    "info", "Getting ready", "The captioning model is loading; this takes a few seconds."
+)
+#: Moves the keyboard's focus back to the chosen word after the sentence was rendered again.
 _FOCUS_CHOSEN = """() => {
   const words = document.querySelector("#captions-told");
   const word = words.querySelector("[aria-pressed=true]") ?? words.querySelector("[data-word]");
@@ -65,7 +74,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
     results = [answer, status, words, view, downloads, carry, fold.first_words]
 
     def on_open(request: gr.Request) -> list[Any]:
-        # What was chosen or typed while the model was loading stays: `on_opened` searches for it.
+        # Choices made during loading stay: `on_opened` searches with them.
         settings = fold.linked.updates(request)
         try:
             return [*answered(ready.get().example)[:-1], *settings]
@@ -75,7 +84,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
     def on_opened(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
         if answer is None or search_options(*choices) == answer.options:
             yield updates()
-        else:  # a link or an impatient visitor asks for something else
+        else:  # a link or the visitor chose other options
             yield from search_again(ready, answer, *choices)
 
     def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
@@ -83,7 +92,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
             yield unanswered("")
             return
         try:
-            # The first words were meant for the photo before.
+            # The first words belonged to the photo before.
             choices = (*choices[:-1], "")
             options = search_options(*choices)
             model = ready.get()

@@ -48,7 +48,7 @@ class PhotoAnswer:
 
     @property
     def record(self) -> Record:
-        """What the command line's exports take."""
+        """Input of the command line's exports."""
         return Record(file=self.name, width=self.width, height=self.height, faces=list(self.faces))
 
     def draw(self, style: DrawStyle, filters: Collection[str] = ()) -> np.ndarray:
@@ -76,7 +76,7 @@ class PhotoAnswer:
             PhotoError: the photo's file is gone.
         """
         if not self.path.exists():
-            raise PhotoError("This photo has been deleted here meanwhile; open it again to go on.")
+            raise PhotoError("This photo has been deleted on the server; open it again.")
         return read_photo(self.path)
 
 

@@ -15,6 +15,7 @@ from web.components import (
     Upload,
     build_photo_input,
     clicks,
+    not_loaded,
     notice,
     photo_view,
     private,
@@ -80,15 +81,12 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
         hidden = gr.update(value=None, visible=False)
         return [None, message, hidden, "", *inside_updates(0), *off]
 
-    def not_loaded(error: WeightsError) -> list[Any]:
-        return unanswered(notice("error", "The model could not be loaded", str(error)))
-
     def on_open(request: gr.Request) -> list[Any]:
         settings = linked.updates(request)
         try:
             return [*answered(ready.get().example, *usual), *settings]
         except WeightsError as error:
-            return [*not_loaded(error), *settings]
+            return [*unanswered(not_loaded(error)), *settings]
 
     def on_photo(photo: Upload | None, detector: str, *choices: list[str]) -> list[Any]:
         if photo is None:
@@ -101,7 +99,7 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
         except PhotoError as error:
             return unanswered(notice("error", "This photo cannot be used", str(error)))
         except WeightsError as error:
-            return not_loaded(error)
+            return unanswered(not_loaded(error))
 
     def on_detector(
         answer: PhotoAnswer | None, photo: Upload | None, detector: str, *choices: list[str]
