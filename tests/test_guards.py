@@ -188,6 +188,20 @@ def test_each_path_has_its_limit(
     assert refused.status_code == 413 and refused.json() == {"detail": sentence}
 
 
+def test_what_is_announced_too_large_is_read_only_where_it_is_short(limited: TestClient) -> None:
+    def left(announced: int) -> int:
+        waiting = [b"a" * 60] * 5
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": bool(waiting)}
+
+        headers = [(b"content-length", str(announced).encode())]
+        assert ask(limited.app, "/any", headers=headers, receive=receive).status == 413
+        return len(waiting)
+
+    assert left(300) == 0 and left(10**9) == 5
+
+
 def test_a_large_body_is_refused_before_it_is_all_there(limited: TestClient) -> None:
     waiting = [b"a" * 60] * 50
 

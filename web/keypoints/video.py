@@ -124,7 +124,7 @@ def on_upload(path: str | None) -> list[Any]:
     try:
         clip = inspect_clip(path)
     except VideoError as error:
-        return _updates(notice("error", "This video cannot be used", str(error)))
+        return _updates(_failure(error))
     return _updates(_about(clip), start=gr.update(interactive=True))
 
 
@@ -155,13 +155,8 @@ def _worked(
         yield _finished(work, again)
     except VideoCancelled:
         yield _updates(notice("info", "Cancelled", "The video is still here."), start=again)
-    except VideoError as error:
-        yield _updates(notice("error", "This video cannot be used", str(error)), start=again)
-    except OSError:
-        text = "The machine that runs this page could not write it; its disk may be full."
-        yield _updates(notice("error", "The video could not be saved", text), start=again)
-    except WeightsError as error:
-        yield _updates(not_loaded(error), start=again)
+    except (VideoError, OSError, WeightsError) as error:
+        yield _updates(_failure(error), start=again)
     except Exception:
         _log.exception("a clip could not be worked on")
         text = "Something failed here, not with your video; trying again may help."
@@ -170,6 +165,15 @@ def _worked(
         at_work.pop(key, None)
         if work is not None:
             work.close()
+
+
+def _failure(error: VideoError | OSError | WeightsError) -> str:
+    if isinstance(error, VideoError):
+        return notice("error", "This video cannot be used", str(error))
+    if isinstance(error, WeightsError):
+        return not_loaded(error)
+    text = "The server could not write it; its disk may be full."
+    return notice("error", "The video could not be saved", text)
 
 
 def _updates(message: str, start: Any = None, cancel: Any = None) -> list[Any]:

@@ -9,10 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+_THROWN_AWAY = 4_000_000  # bytes
+
 
 class BodyLimits:
-    """ASGI middleware: a body over the limit of its path gets status 413, read no further than
-    the limit, or not at all where its length is announced.
+    """ASGI middleware: a body over the limit of its path gets status 413.
+
+    A body whose length is announced is not read, or thrown away where it is short: browsers show
+    the answer only after they have sent all. Other bodies are read up to the limit.
 
     default: bytes. by_path: end of a path, without a closing slash -> bytes.
     """
@@ -27,6 +31,9 @@ class BodyLimits:
         app = next(limits, self._default)
         length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
         if length.isdecimal() and int(length) > app.max_body_size:
+            if int(length) <= _THROWN_AWAY:
+                while (await receive()).get("more_body"):
+                    pass
             await _too_large(path, app.max_body_size)(scope, receive, send)
         else:
             await app(scope, receive, send)
