@@ -45,7 +45,7 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
     """
     ready = Background(load)
     answer = gr.State(None)
-    with gr.Row(elem_classes=["photo-row", "with-cards"]):
+    with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=4, min_width=300):
             photo = build_photo_input("keypoints-photo", PHOTOS)
         with gr.Column(scale=6, min_width=320):
