@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from keypoints_captions.cores import usable_cores
 from keypoints_captions.files import replacing
-from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, ignore_pillow_warnings
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
 READERS = min(4, usable_cores())  # threads; decoders release Python's lock
@@ -234,6 +234,7 @@ def write_result(text: str, output: Path | None) -> None:
 def exit_with(main: Callable[[], int]) -> NoReturn:
     """Run a command line's main function and leave with its exit code, without tracebacks for
     what is no fault of the program: Ctrl-C, a reader such as `head` that left, a full disk."""
+    ignore_pillow_warnings()
     try:
         status = main()
         sys.stdout.flush()

@@ -49,6 +49,21 @@ def test_small_photos_are_not_enlarged(tmp_path: Path) -> None:
     assert answer.draw(NOTHING).shape == (300, 200, 3)
 
 
+def test_the_first_drawing_decodes_no_preview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = answered(tmp_path / "photo.png", 640, 480)
+    photo = answer.photo()
+
+    def decoded(_: bytes) -> np.ndarray:
+        raise AssertionError("the preview was decoded")
+
+    monkeypatch.setattr("web.keypoints.answer.read_photo", decoded)
+    assert np.array_equal(answer.draw(NOTHING), photo)  # exactly, without a JPEG between
+    with pytest.raises(AssertionError, match="decoded"):
+        answer.stored().draw(NOTHING)
+
+
 def test_preview_and_photo_show_the_same_drawing(tmp_path: Path) -> None:
     answer = answered(tmp_path / "photo.png", 3200, 2400)
     whole = Image.fromarray(answer.draw_full(DrawStyle())).resize((1600, 1200))

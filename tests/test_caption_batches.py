@@ -11,7 +11,7 @@ from captioning.captioner import Captioner
 from captioning.options import SearchOptions
 from tests.caption_world import make_captioner
 from web.captions.batches import Batches
-from web.models import Turns
+from web.models import ComputeSlots
 
 OPTIONS = SearchOptions(num_captions=3)
 
@@ -31,7 +31,7 @@ def captioned_together(
 ) -> list[list[str]]:
     """Texts for each photo; all wait before the first batch begins."""
     with ThreadPoolExecutor(len(squares)) as pool:
-        with batches.turns.turn():
+        with batches.slots.turn():
             asked = [
                 pool.submit(batches.caption, *each) for each in zip(squares, options, strict=True)
             ]
@@ -46,7 +46,7 @@ def test_together_as_alone(captioner: Captioner, squares: list[np.ndarray]) -> N
         [caption.text for caption in captioner.caption(captioner.look_at([square]), OPTIONS)[0]]
         for square in squares
     ]
-    batches = Batches(captioner, Turns(1, cores=1))
+    batches = Batches(captioner, ComputeSlots(1, cores=1))
     assert captioned_together(batches, squares, [OPTIONS] * len(squares)) == alone
     assert len({tuple(texts) for texts in alone}) > 1
 
@@ -62,7 +62,7 @@ def test_batches_are_as_large_as_they_may_be(
         return look_at(batch)
 
     monkeypatch.setattr(captioner, "look_at", counted)
-    batches = Batches(captioner, Turns(1, cores=1), size=4)
+    batches = Batches(captioner, ComputeSlots(1, cores=1), size=4)
     captioned_together(batches, squares, [OPTIONS] * 6)
     assert sizes == [4, 2]
     sizes.clear()
@@ -78,7 +78,7 @@ def test_batches_are_as_large_as_they_may_be(
 def test_what_is_kept_of_a_photo_is_its_own(
     captioner: Captioner, squares: list[np.ndarray]
 ) -> None:
-    batches = Batches(captioner, Turns(2, cores=2))
+    batches = Batches(captioner, ComputeSlots(2, cores=2))
     done = batches.caption(squares[0], OPTIONS)
     assert done.photos.grid.shape[0] == done.photos.vector.shape[0] == 1
     again = captioner.caption(done.photos, OPTIONS)[0]
@@ -89,7 +89,7 @@ def test_what_is_kept_of_a_photo_is_its_own(
 def test_an_error_reaches_everybody_and_ends_nothing(
     captioner: Captioner, squares: list[np.ndarray]
 ) -> None:
-    batches = Batches(captioner, Turns(1, cores=1))
+    batches = Batches(captioner, ComputeSlots(1, cores=1))
     with pytest.raises(ValueError, match="not learnt the word"):
         batches.caption(squares[0], SearchOptions(first_words=("unheardof",)))
     assert batches.caption(squares[0], OPTIONS).captions

@@ -33,7 +33,7 @@ from web.components import Upload
 #: As the fold opens: method, beam size, temperature, top-p, captions, words at least and at most,
 #: first words.
 CHOICES = ("beam", 3, 1.0, 0.9, 3, 4, 20, "")
-ANSWER, STATUS, WORDS, VIEW, DOWNLOADS, FIRST_WORDS = range(6)
+ANSWER, STATUS, WORDS, VIEW, DOWNLOADS, CARRY, FIRST_WORDS = range(7)
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +119,9 @@ def test_what_was_chosen_while_the_model_was_loading_stays(page: gr.Blocks) -> N
     assert "first-words" not in [component.elem_id for component in opened.outputs]
     results = handler(page, "on_open")(asked(beam="1"))
     assert [number for number, result in enumerate(results) if not is_skip(result)] == [
-        ANSWER, STATUS, WORDS, VIEW, DOWNLOADS, DOWNLOADS + 2
+        ANSWER, STATUS, WORDS, VIEW, DOWNLOADS, CARRY, CARRY + 2
     ]  # fmt: skip
-    assert results[DOWNLOADS + 2] == 1
+    assert results[CARRY + 2] == 1
     *_, last = handler(page, "on_opened")(results[ANSWER], *CHOICES[:-1], "a dog")
     assert last[ANSWER].options.first_words == ("a", "dog")
 
@@ -159,6 +159,7 @@ def test_bad_and_removed_photos(page: gr.Blocks, tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("only text")
     *_, last = handler(page, "on_photo")(Upload(tmp_path / "notes.jpg", "notes.jpg"), *CHOICES)
     assert last[ANSWER] is None and last[WORDS] == last[VIEW] == ""
+    assert not last[CARRY]["interactive"] and not last[DOWNLOADS]["visible"]
     assert "This photo cannot be used" in last[STATUS] and "The file is text" in last[STATUS]
     (removed,) = handler(page, "on_photo")(None, *CHOICES)
     assert removed[ANSWER] is None and removed[STATUS] == ""

@@ -15,7 +15,7 @@ from facial_keypoints.video.annotate import Clip, Progress, VideoCancelled, Vide
 from facial_keypoints.video.job import ClipWork
 from facial_keypoints.video.recording import Recording
 from facial_keypoints.video.track import TrackedFace
-from web.keypoints.video import _looked, _worked
+from web.keypoints.video import _worked, on_upload
 from web.models import Background
 
 CLIP = Clip(Path("clip.mp4"), 64, 48, 10.0, True)
@@ -134,6 +134,6 @@ def test_a_failure_of_ours_is_a_sentence(watched: dict[str, ClipWork]) -> None:
 def test_what_is_no_video_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "notes.mp4"
     path.write_text("no video")
-    message, start, *_ = _looked(str(path))
+    message, start, *_ = on_upload(str(path))
     assert "cannot be used" in message
     assert start["interactive"] is False

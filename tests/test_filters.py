@@ -9,6 +9,7 @@ from PIL import Image
 
 from assets.filters import draw_filters
 from facial_keypoints.drawing.filters import (
+    FILTER_TITLES,
     FILTERS,
     PICTURES,
     apply_filters,
@@ -48,6 +49,10 @@ def test_pictures_are_transparent_and_of_one_size(name: str) -> None:
     assert (alpha == 0).mean() > 0.2 and (alpha > 200).mean() > 0.1
     border = np.concatenate([alpha[0], alpha[:, 0], alpha[:, -1]])
     assert border.max() < 8
+
+
+def test_every_filter_has_a_title() -> None:
+    assert set(FILTER_TITLES) == set(FILTERS)
 
 
 def test_pictures_are_what_the_script_draws(

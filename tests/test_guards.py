@@ -1,14 +1,19 @@
-"""What stands between the network and the page, each part alone."""
+"""The middleware, each part alone."""
 
 import asyncio
 import logging
 from typing import Any
 
 import pytest
-from starlette.requests import ClientDisconnect
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
-from web.server.asgi import Application
-from web.server.body_limit import BodyLimit, UploadLimit
+from web.server.body_limit import BodyLimits, explain_too_large
 from web.server.closed_paths import ClosedPaths, is_closed
 from web.server.errors import LastResort
 from web.server.response_headers import HEADERS, ResponseHeaders
@@ -24,10 +29,10 @@ class Answer:
         self.headers = {name.decode().lower(): value.decode() for name, value in headers}
 
 
-def ask(app: Application, path: str = "/", *chunks: bytes, **scope: Any) -> Answer:
+def ask(app: ASGIApp, path: str = "/", *chunks: bytes, receive: Any = None, **scope: Any) -> Answer:
     waiting, sent = list(chunks or [b""]), []
 
-    async def receive() -> dict[str, Any]:
+    async def next_chunk() -> dict[str, Any]:
         if not waiting:
             return {"type": "http.disconnect"}
         body = waiting.pop(0)
@@ -37,7 +42,7 @@ def ask(app: Application, path: str = "/", *chunks: bytes, **scope: Any) -> Answ
         sent.append(message)
 
     whole = {"type": "http", "path": path, "method": "POST", "headers": [], **scope}
-    asyncio.run(app(whole, receive, send))
+    asyncio.run(app(whole, receive or next_chunk, send))
     return Answer(sent)
 
 
@@ -48,7 +53,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         if message["type"] != "http.request":
             raise ClientDisconnect
         body, more = body + message["body"], message["more_body"]
-    headers = [(b"X-Frame-Options", b"DENY"), (b"Referrer-Policy", b"origin")]
+    headers = [(b"x-frame-options", b"DENY"), (b"referrer-policy", b"origin")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -84,12 +89,17 @@ def test_an_upload_runs_nothing_and_stays_in_no_cache() -> None:
 CLOSED = ["/gradio_api/deep_link", "/gradio_api/runs", "/gradio_api/run-history/records", "/runs"]
 CLOSED += ["/monitoring", "/monitoring/summary", "/gradio_api/process_recording", "//monitoring"]
 CLOSED += ["/gradio_api/proxy=https://a.hf.space/b", "/gradio_api/dev/reload", "/Monitoring"]
-CLOSED += ["/gradio_api/vibe-edit/", "/gradio_api/undo-vibe-edit", "/gradio_api/profiling/traces"]
+CLOSED += [
+    "/gradio_api/startup-events",
+    "/gradio_api/vibe-edit/",
+    "/gradio_api/undo-vibe-edit",
+    "/gradio_api/profiling/traces",
+]
 CLOSED += ["/gradio_api/file=https://example.org/a.jpg", "/gradio_api/file=HTTP://example.org"]
 CLOSED += ["/gradio_api/file=ftp://example.org", "/gradio_api/file= http://example.org"]
 OPEN = ["/", "/config", "/gradio_api/info", "/gradio_api/run/predict", "/gradio_api/queue/join"]
 OPEN += ["/gradio_api/upload", "/gradio_api/file=/tmp/a/photo.jpg", "/gradio_api/file=C:/a.jpg"]
-OPEN += ["/gradio_api/component_server", "/gradio_api/startup-events", "/theme.css", "/health"]
+OPEN += ["/gradio_api/component_server", "/theme.css", "/health"]
 
 
 @pytest.mark.parametrize("path", CLOSED)
@@ -104,7 +114,7 @@ def test_open(path: str) -> None:
     assert ask(ClosedPaths(echo), path).status == 200
 
 
-# --- what nobody expected -------------------------------------------------------------------
+# --- unexpected errors -------------------------------------------------------------------
 
 
 def test_an_exception_becomes_a_sentence_and_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -119,11 +129,14 @@ def test_an_exception_becomes_a_sentence_and_one_line(caplog: pytest.LogCaptureF
     assert "secret" not in record.getMessage() and record.exc_info is None
 
 
-def test_a_visitor_who_leaves_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    async def left(*_: Any) -> None:
-        raise ClientDisconnect
+@pytest.mark.parametrize("reason", [ClientDisconnect, asyncio.CancelledError])
+def test_a_visitor_who_leaves_and_a_stop_are_no_errors(
+    reason: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ended(*_: Any) -> None:
+        raise reason
 
-    assert ask(LastResort(left)).status == 0
+    assert ask(LastResort(ended)).status == 0
     assert not caplog.records
 
 
@@ -138,22 +151,62 @@ def test_an_answer_under_way_gets_no_second_one() -> None:
 # --- limits ---------------------------------------------------------------------------------
 
 
-def test_every_request_has_a_limit_but_uploads() -> None:
-    app = BodyLimit(echo, "", 100, except_for=("/upload",))
-    assert ask(app, "/any/path", b"a" * 60, b"b" * 41).status == 413
-    assert ask(app, "/any/path", b"a" * 60, b"b" * 40).body == b"a" * 60 + b"b" * 40
-    assert ask(app, "/gradio_api/upload", b"a" * 101).status == 200
-    assert ask(app, "/gradio_api/upload/", b"a" * 101).status == 200
+@pytest.fixture
+def limited() -> TestClient:
+    """An application that sends back what it got: 100 bytes everywhere, 500 for uploads."""
+
+    async def echo(request: Request) -> Response:
+        return Response(await request.body())
+
+    return TestClient(
+        Starlette(
+            routes=[Route("/{path:path}", echo, methods=["POST"])],
+            middleware=[Middleware(BodyLimits, default=100, by_path={"/upload": 500})],
+            exception_handlers={413: explain_too_large},
+        )
+    )
 
 
-@pytest.mark.parametrize("length", [b"101", b"-5", b"many", b"1e3"])
-def test_an_upload_that_announces_too_much_is_refused_unread(length: bytes) -> None:
-    app = UploadLimit(echo, "/upload", 100)
-    assert ask(app, "/upload", b"a", headers=[(b"content-length", length)]).status == 413
+@pytest.mark.parametrize(
+    ("path", "limit", "sentence"),
+    [
+        ("/any/path", 100, "A request may have 100 bytes."),
+        ("/gradio_api/upload", 500, "An upload may have 500 bytes."),
+        ("/gradio_api/upload/", 500, "An upload may have 500 bytes."),
+        ("/upload/elsewhere", 100, "A request may have 100 bytes."),
+    ],
+)
+@pytest.mark.parametrize("announced", [True, False])
+def test_each_path_has_its_limit(
+    limited: TestClient, path: str, limit: int, sentence: str, announced: bool
+) -> None:
+    def body(size: int) -> Any:
+        return b"a" * size if announced else iter([b"a" * (size - 50), b"b" * 50])
+
+    assert len(limited.post(path, content=body(limit)).content) == limit
+    refused = limited.post(path, content=body(limit + 1))
+    assert refused.status_code == 413 and refused.json() == {"detail": sentence}
 
 
-def test_an_upload_is_cut_off_at_its_limit() -> None:
-    app = LastResort(UploadLimit(echo, "/upload", 100))
-    assert ask(app, "/upload", b"a" * 60, b"b" * 40).status == 200
-    assert ask(app, "/upload", b"a" * 60, b"b" * 41).status == 0
-    assert ask(app, "/other", b"a" * 60, b"b" * 41).status == 200
+def test_what_is_announced_too_large_is_read_only_where_it_is_short(limited: TestClient) -> None:
+    def left(announced: int) -> int:
+        waiting = [b"a" * 60] * 5
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": bool(waiting)}
+
+        headers = [(b"content-length", str(announced).encode())]
+        assert ask(limited.app, "/any", headers=headers, receive=receive).status == 413
+        return len(waiting)
+
+    assert left(300) == 0 and left(10**9) == 5
+
+
+def test_a_large_body_is_refused_before_it_is_all_there(limited: TestClient) -> None:
+    waiting = [b"a" * 60] * 50
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": waiting.pop(), "more_body": True}
+
+    assert ask(limited.app, "/any", query_string=b"", receive=receive).status == 413
+    assert len(waiting) == 48

@@ -4,18 +4,25 @@ import base64
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 from PIL import Image
 
+from facial_keypoints.drawing.faces import DrawStyle
 from facial_keypoints.face import Face, Pose
 from tests.synthetic_faces import make_face
+from web.components import MODEL_BUDGET, OPENING_BUDGET, Upload
+from web.keypoints import photo as tab
 from web.keypoints.answer import PhotoAnswer, answer_photo
 from web.keypoints.cards import cards, summary
 from web.keypoints.downloads import csv_file, json_file, photo_file
+from web.keypoints.model import Ready
 
 
 def answered(examples: Path, *faces: Face, name: str = "cat.jpg") -> PhotoAnswer:
@@ -79,3 +86,79 @@ def test_the_annotated_photo_has_its_size_and_no_metadata(examples: Path, tmp_pa
 def test_nothing_to_save() -> None:
     with pytest.raises(gr.Error, match="Open a photo"):
         json_file(None, [], [])
+
+
+# The handlers
+
+ANSWER, STATUS, VIEW, CARDS = range(4)
+BUTTONS = slice(6, 10)  # three downloads, and the button that hands the photo over
+USUAL = (["points", "contours"], [])
+
+
+@pytest.fixture
+def page(examples: Path, monkeypatch: pytest.MonkeyPatch) -> gr.Blocks:
+    """The tab with a model that finds one face in every photo."""
+
+    class Model:
+        detector = type("Detector", (), {"name": "cnn"})
+
+        def __call__(self, image: np.ndarray) -> list[Face]:
+            return [make_face()]
+
+        def using(self, detector: str) -> Callable[[np.ndarray], list[Face]]:
+            return lambda image: [make_face(), make_face()]
+
+    def load() -> Ready:
+        example = answered(examples, make_face(), name="example.jpg")
+        return Ready(Model(), example, {})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tab, "load", load)
+    with gr.Blocks() as page:
+        tab.build_tab(page)
+    return page
+
+
+def event(page: gr.Blocks, name: str) -> Any:
+    return next(function for function in page.fns.values() if function.name == name)
+
+
+def test_loading_takes_no_compute_slot(page: gr.Blocks) -> None:
+    opened = event(page, "on_open")
+    assert opened.concurrency_id == OPENING_BUDGET["concurrency_id"]
+    assert opened.concurrency_limit is None
+    assert event(page, "on_opened").concurrency_id == MODEL_BUDGET["concurrency_id"]
+
+
+def test_the_example_is_stored_without_its_pixels(page: gr.Blocks) -> None:
+    results = event(page, "on_open").fn(gr.Request(query_params={}))
+    assert results[ANSWER].name == "example.jpg" and results[ANSWER].pixels is None
+    assert results[VIEW]["visible"] and results[VIEW]["value"].ndim == 3
+    assert all(button["interactive"] for button in results[BUTTONS])
+
+
+def test_choices_made_while_the_model_loads_are_kept(page: gr.Blocks, examples: Path) -> None:
+    example = event(page, "on_open").fn(gr.Request(query_params={}))[ANSWER]
+    opened = event(page, "on_opened").fn
+    assert opened(example, None, "cnn", *USUAL) == [gr.skip()] * 10
+    assert opened(None, None, "haar", *USUAL) == [gr.skip()] * 10  # nothing could be loaded
+    drawn = opened(example, None, "cnn", ["boxes"], [])
+    style = DrawStyle(points=False, contours=False, boxes=True)
+    assert np.array_equal(drawn[VIEW], example.draw(style))
+    assert drawn[ANSWER] == gr.skip()
+    assert len(opened(example, None, "haar", *USUAL)[ANSWER].faces) == 2
+    photo = Upload(examples / "coffee.jpg", "coffee.jpg")
+    assert opened(example, photo, "cnn", *USUAL)[ANSWER].name == "coffee.jpg"
+
+
+def test_a_photo_that_cannot_be_used_leaves_nothing_to_save(
+    page: gr.Blocks, examples: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.jpg").write_text("only text")
+    on_photo = event(page, "on_photo").fn
+    results = on_photo(Upload(tmp_path / "notes.jpg", "notes.jpg"), "cnn", *USUAL)
+    assert "This photo cannot be used" in results[STATUS]
+    assert results[ANSWER] is None and results[CARDS] == "" and not results[VIEW]["visible"]
+    assert not any(button["interactive"] for button in results[BUTTONS])
+    results = on_photo(Upload(examples / "cat.jpg", "cat.jpg"), "cnn", *USUAL)
+    assert results[VIEW]["visible"]
+    assert all(button["interactive"] for button in results[BUTTONS])

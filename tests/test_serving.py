@@ -1,4 +1,4 @@
-"""What makes a server of the page: options, log, health, the line of those who wait."""
+"""Serving the page: options, log, health, request queue."""
 
 import asyncio
 import json
@@ -9,18 +9,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-import httpx
 import pytest
 from gradio.queueing import Event, Queue
-from starlette.middleware import Middleware
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
-from train.benchmark.running_app import ROOT, free_port
+from train.benchmark.running_app import ROOT
 from web.gradio_internals import RequestQueue, use_request_queue
 from web.models import Background
-from web.server.health import Health, HealthAnswers
+from web.server.health import Health
 from web.server.logging import JsonLines, TextLines, log_request, size_class
 from web.server.options import AUTH, parse_options
 from web.server.request_log import RequestLog, endpoint
+from web.server.site import build_site
 
 
 @pytest.fixture(autouse=True)
@@ -179,20 +180,19 @@ def loaded(error: Exception | None = None) -> Background[str]:
 def test_health() -> None:
     waiting = Background(lambda: "model")
     health = Health({"captions": loaded(), "keypoints": waiting}, "1.2")
-    app = HealthAnswers(answering(200), health.report)
-    status, body = ask(app, "/health")
-    report = json.loads(body)
-    assert status == 503
+    app = TestClient(Starlette(routes=health.routes()))
+    answer = app.get("/health")
+    report = answer.json()
+    assert answer.status_code == 503 and answer.headers["cache-control"] == "no-store"
     assert report["models"] == {"captions": "ready", "keypoints": "loading"}
     assert report["status"] == "loading" and report["version"] == "1.2"
     assert 0 <= report["seconds_up"] < 60
-    assert ask(app, "/health/live")[0] == 200
+    assert app.get("/health/live").status_code == 200
     waiting.get()
-    assert ask(app, "/health/")[0] == 200
-    assert json.loads(ask(app, "/health")[1])["status"] == "ready"
+    assert app.get("/health").json()["status"] == "ready"
     health.stopping = True
-    assert ask(app, "/health")[0] == 503 and ask(app, "/health/live")[0] == 200
-    assert ask(app, "/elsewhere") == (200, b"the page")
+    assert app.get("/health").status_code == 503
+    assert app.get("/health/live").status_code == 200
 
 
 def test_health_of_a_model_that_cannot_be_loaded() -> None:
@@ -205,25 +205,15 @@ def test_a_login_closes_the_page_and_not_its_health() -> None:
     health = Health({}, "1")
     with gr.Blocks() as page:
         gr.Markdown("what only Ada may read")
-    _, address, _ = page.launch(
-        server_port=free_port(),
-        auth=parse_options(["--auth", "ada:se:cret"]).auth,
-        app_kwargs={"middleware": [Middleware(HealthAnswers, report=health.report)]},
-        prevent_thread_lock=True,
-        quiet=True,
-        ssr_mode=False,
-    )
-    try:
-        with httpx.Client(base_url=address, timeout=60) as visitor:
-            assert "what only Ada" not in visitor.get("").text
-            assert visitor.get("config").status_code == 401
-            assert visitor.get("health").json()["status"] == "ready"
-            wrong = visitor.post("login", data={"username": "ada", "password": "guess"})
-            assert wrong.status_code == 400
-            visitor.post("login", data={"username": "ada", "password": "se:cret"})
-            assert "what only Ada" in visitor.get("config").text
-    finally:
-        page.close(verbose=False)
+    auth = parse_options(["--auth", "ada:se:cret"]).auth
+    with TestClient(build_site(page, health.routes(), 1000, auth=auth)) as visitor:
+        assert "what only Ada" not in visitor.get("/").text
+        assert visitor.get("/config").status_code == 401
+        assert visitor.get("/health").json()["status"] == "ready"
+        wrong = visitor.post("/login", data={"username": "ada", "password": "guess"})
+        assert wrong.status_code == 400
+        visitor.post("/login", data={"username": "ada", "password": "se:cret"})
+        assert "what only Ada" in visitor.get("/config").text
 
 
 def test_memory_settings_are_taken() -> None:
@@ -235,61 +225,61 @@ def test_memory_settings_are_taken() -> None:
     assert taken == str(library == "glibc"), run.stdout + run.stderr
 
 
-# The line
+# The request queue
 
 
 @pytest.fixture
-def line() -> RequestQueue:
+def queue() -> RequestQueue:
     with gr.Blocks() as page:
         gr.Button().click(lambda: None)
     return use_request_queue(page, 7)
 
 
-def push(line: RequestQueue, path: str, *headers: str) -> tuple[str, str]:
+def push(queue: RequestQueue, path: str, *headers: str) -> tuple[str, str]:
     """What is said, and the state that becomes a status."""
     request: Any = SimpleNamespace(headers=headers, url=SimpleNamespace(path=path))
     body: Any = SimpleNamespace()
-    pushed, said, state = asyncio.run(line.push(body, request, None))
+    pushed, said, state = asyncio.run(queue.push(body, request, None))
     assert not pushed
     return str(said), state
 
 
-def test_the_line_turns_away_with_a_sentence(
-    line: RequestQueue, monkeypatch: pytest.MonkeyPatch
+def test_a_full_queue_refuses_with_a_sentence(
+    queue: RequestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: Any) -> tuple[bool, str, str]:
         return False, "Queue is full. Max size is 7 and size is 7.", "queue_full"
 
     monkeypatch.setattr(Queue, "push", full)
-    said, state = push(line, "/gradio_api/queue/join")
+    said, state = push(queue, "/gradio_api/queue/join")
     assert said == "The page is busy: 7 others wait already. Try again in a minute."
     assert state == "queue_full"
     join, call = "/photos/gradio_api/queue/join", "/photos/gradio_api/call/caption"
-    assert push(line, join, "sec-fetch-mode") == (said, "error")  # for which the page shows it
-    assert push(line, call, "sec-fetch-mode") == (said, "queue_full")  # a program in Node
-    line.stopping = True
+    assert push(queue, join, "sec-fetch-mode") == (said, "error")  # for which the page shows it
+    assert push(queue, call, "sec-fetch-mode") == (said, "queue_full")  # a program in Node
+    queue.stopping = True
     restart = "The server is being restarted; try again in a minute."
-    assert push(line, join) == (restart, "queue_full")
+    assert push(queue, join) == (restart, "queue_full")
 
 
-def test_those_who_wait_are_told_that_it_ends(line: RequestQueue) -> None:
+def test_waiting_events_are_told_of_the_restart(queue: RequestQueue) -> None:
     async def wait() -> Any:
-        line.start()
-        line.pending_messages_per_session["visitor"] = messages = asyncio.Queue()
-        function = next(iter(line.blocks.fns.values()))
+        queue.start()
+        queue.pending_messages_per_session["visitor"] = messages = asyncio.Queue()
+        function = next(iter(queue.blocks.fns.values()))
         request: Any = SimpleNamespace()
         event = Event("visitor", function, request, None)
-        line.event_ids_to_events[event._id] = event
-        await asyncio.to_thread(line.give_up)
+        queue.event_ids_to_events[event._id] = event
+        await asyncio.to_thread(queue.give_up)
         told = await asyncio.wait_for(messages.get(), 10)
-        line.close()
+        queue.close()
         assert told.event_id == event._id and not told.success
         return told.output["error"]
 
     assert asyncio.run(wait()) == "The server is being restarted; try again in a minute."
 
 
-def test_the_line_is_the_page_s_and_keeps_no_record(line: RequestQueue) -> None:
-    assert line.blocks._queue is line
-    assert line.max_size == 7 and not line.at_work
-    assert line.compute_analytics_summary([{"function": "caption"}]) == {}
+def test_the_queue_belongs_to_the_page_and_keeps_no_record(queue: RequestQueue) -> None:
+    assert queue.blocks._queue is queue
+    assert queue.max_size == 7 and not queue.at_work
+    assert queue.compute_analytics_summary([{"function": "caption"}]) == {}

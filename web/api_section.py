@@ -1,4 +1,4 @@
-"""The fold "Use it from a program": what the API offers, with examples that run as they are."""
+"""The fold "Use it from a program": the API's endpoints, with complete examples."""
 
 from html import escape
 
@@ -7,19 +7,19 @@ import gradio as gr
 from web.components import ASSETS
 
 API = ASSETS / "api"
-#: Stands in the examples for the page's address, which the visitor's browser knows.
+#: Placeholder in the examples for the page's address, which the visitor's browser fills in.
 ADDRESS = "ADDRESS"
 EXAMPLES = {"Python": "python.py", "JavaScript": "javascript.mjs", "curl": "curl.sh"}
 _ENDPOINTS = """
 <ul class="endpoints">
-<li><code>/caption</code>: sentences about a photo, best first, each with its log-probability and
-the probability of each word. <code>photo</code>; <code>beam_size</code>, 1 to 20, 3 without;
-<code>num_captions</code>, 1 to 20, 1 without.</li>
+<li><code>/caption</code>: sentences that describe a photo, best first, each with its
+log-probability and the probability of each word. <code>photo</code>; <code>beam_size</code>, 1 to
+20, default 3; <code>num_captions</code>, 1 to 20, default 1.</li>
 <li><code>/keypoints</code>: for each face its box, 68 points in pixels, the confidence of each and
 the head's pose. <code>photo</code>.</li>
 </ul>
-<p>The answers are those of the command line. Requests wait in the same line as the visitors of
-this page; where it is full, status 503 says so. <code>health</code> tells whether the page is
+<p>The answers are those of the command line. Requests wait in the same queue as the visitors of
+this page; status 503 means that the queue is full. <code>health</code> says whether the page is
 ready.</p>
 """
 _FILL_IN = f"""

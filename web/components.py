@@ -1,10 +1,12 @@
-"""Parts of the page that both tabs use. Imported by the tabs and the app only: needs Gradio."""
+"""Parts of the page that both tabs use."""
 
 import base64
-from collections.abc import Mapping
+import mimetypes
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import cv2
 import gradio as gr
@@ -13,23 +15,27 @@ from gradio.data_classes import ImageData
 
 from keypoints_captions.photos.jpeg import encode_jpeg
 from keypoints_captions.photos.reader import read_photo
+from keypoints_captions.weights import WeightsError
 from web.models import MODELS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 EXAMPLES = ASSETS / "examples"
 
-#: Everything that runs a model takes a turn of `MODELS`, however many tabs and endpoints there are.
-#: Gradio admits no more of it than there are turns; the others wait in its queue, which says so.
+#: Events that run a model: Gradio starts no more of them than there are compute slots; the others
+#: wait in the request queue, which tells visitors their place.
 MODEL_BUDGET: dict[str, Any] = {"concurrency_id": "models", "concurrency_limit": MODELS.count}
-#: Drawing, which is cheap, does not wait behind the models.
+#: Waiting for a model to load takes no compute slot.
+OPENING_BUDGET: dict[str, Any] = {"concurrency_id": "opening", "concurrency_limit": None}
+#: Drawing is cheap and does not wait for compute slots.
 DRAWING_BUDGET: dict[str, Any] = {"concurrency_id": "drawing", "concurrency_limit": 4}
 
 #: JavaScript that saves a `saved_file` on the visitor's machine; see assets/page.js.
-SAVE_FILE = "(file) => window.saveFile(file)"
+_SAVE_FILE = "(file) => window.saveFile(file)"
+T = TypeVar("T")
 
 
 class Upload(NamedTuple):
-    """A photo as it came: where it lies, and what its owner calls it (for showing only)."""
+    """An uploaded photo: its path here, and its owner's name for it (for display only)."""
 
     path: Path
     name: str
@@ -38,11 +44,11 @@ class Upload(NamedTuple):
 class PhotoInput(gr.Image):
     """Upload, webcam snapshot or clipboard; the handler gets an `Upload`.
 
-    Gradio's own decoding is passed by: it ends in a bare "Error" for damaged files, clips 16-bit
+    Gradio's own decoding is not used: it ends in a bare "Error" for damaged files, clips 16-bit
     pictures to white and knows neither HEIC nor a limit on pixels.
     """
 
-    is_template = True  # the page draws it as what it derives from
+    is_template = True  # the browser renders it as its base class
 
     def preprocess(self, payload: ImageData | None) -> Upload | None:  # type: ignore[override]
         """The uploaded file, not opened; None where there is none."""
@@ -88,7 +94,7 @@ def photo_view(**settings: Any) -> PhotoView:
 
 
 def build_photo_input(elem_id: str, examples: Mapping[str, str]) -> PhotoInput:
-    """The one place of a tab to drop a photo, and examples below it (see `build_examples`)."""
+    """The photo input of a tab, and examples below it (see `build_examples`)."""
     photo = photo_input(
         label="Your photo",
         show_label=False,
@@ -150,18 +156,97 @@ def data_url(data: bytes, mime_type: str) -> str:
     return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"
 
 
-def saved_file(data: bytes, name: str, mime_type: str) -> dict[str, str]:
-    """What `SAVE_FILE` takes: a file for the visitor's machine that is never one on this."""
-    return {"name": name, "url": data_url(data, mime_type)}
+def download_button(
+    label: str, make: Callable[..., dict[str, str]], inputs: list[Any], interactive: bool = False
+) -> gr.Button:
+    """A button that saves a file on the visitor's machine; `make` gives a `saved_file`."""
+    made = gr.JSON(visible=False)
+    button = gr.Button(f"↓ {label}", size="sm", min_width=90, interactive=interactive)
+    click = button.click(make, inputs, made, **private(DRAWING_BUDGET))
+    click.success(None, made, None, js=_SAVE_FILE)
+    return button
+
+
+def saved_file(data: bytes, photo: str, ending: str) -> dict[str, str]:
+    """A file for the visitor's machine that is never stored on this one.
+
+    photo: name of the photo's file. ending: what replaces its own ending, "_keypoints.json".
+    """
+    name = f"{Path(photo).stem or 'photo'}{ending}"
+    return {"name": name, "url": data_url(data, mimetypes.guess_type(name)[0] or "")}
+
+
+def needed(answer: T | None) -> T:
+    """The answer; a message to the visitor where there is none."""
+    if answer is None:
+        raise gr.Error("Open a photo first.", title="Nothing to save", print_exception=False)
+    return answer
 
 
 def private(budget: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Settings of an event that is the page's own business: no endpoint of the API."""
+    """Settings of an event that is no endpoint of the API."""
     return {"api_visibility": "private", **(budget or {})}
 
 
 def notice(kind: Literal["info", "error"], title: str, text: str = "") -> str:
-    """HTML of a message in the page, read out by screen readers. Plain text in, escaped here."""
+    """HTML of a message, read out by screen readers. Takes plain text and escapes it."""
     read_out = 'role="alert"' if kind == "error" else "data-said"  # see assets/page.js
     rest = f"<p>{escape(text)}</p>" if text else ""
     return f'<div class="notice {kind}" {read_out}><strong>{escape(title)}</strong>{rest}</div>'
+
+
+def not_loaded(error: WeightsError) -> str:
+    """HTML of the message."""
+    return notice("error", "The model could not be loaded", str(error))
+
+
+@contextmanager
+def endpoint_errors(photo: Upload | None) -> Iterator[Upload]:
+    """The photo; what an endpoint of the API raises for bad values becomes a sentence."""
+    if photo is None:
+        raise gr.Error("Expected a photo, got none.", print_exception=False)
+    try:
+        yield photo
+    except ValueError as error:  # also PhotoError and WeightsError
+        raise gr.Error(sentence(error), print_exception=False) from error
+
+
+def sentence(error: ValueError) -> str:
+    """The error's message with a capital letter and a full stop."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+class LazyFold:
+    """A closed accordion that computes its contents only while it is open.
+
+    Derived classes lay out `fold` and the components `shown`, and give `_look` their updates.
+    """
+
+    fold: gr.Accordion
+    shown: Sequence[gr.blocks.Block]
+
+    def __init__(self) -> None:
+        self.opened = gr.State(False)
+
+    def _look(self, *inputs: Any) -> list[Any]:
+        raise NotImplementedError
+
+    def _connect(self, inputs: list[Any]) -> None:
+        """Looks when the fold is opened."""
+        self._inputs = inputs
+        self.fold.expand(lambda: True, None, self.opened, **private()).then(
+            self._look, inputs, self.shown, **LOOK
+        )
+        self.fold.collapse(lambda: False, None, self.opened, **private())
+
+    def follow(self, asked: gr.events.Dependency) -> None:
+        """Looks again after a new answer, if the fold is open."""
+        asked.then(self._look_if_open, [self.opened, *self._inputs], self.shown, **LOOK)
+
+    def _look_if_open(self, opened: bool, *inputs: Any) -> list[Any]:
+        return self._look(*inputs) if opened else [gr.skip()] * len(self.shown)
+
+
+#: Settings of an event that fills a fold.
+LOOK: dict[str, Any] = {**private(MODEL_BUDGET), "show_progress": "minimal"}

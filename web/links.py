@@ -1,7 +1,7 @@
 """Links that open the page at a tab and with its settings: `?tab=captions&beam=5`.
 
 The address follows the visitor's choices (`setLink` in assets/page.js, which also opens the tabs);
-here the settings of a link are read.
+this module reads the settings of a link.
 """
 
 import json
@@ -31,8 +31,10 @@ class LinkedSettings:
         return list(self._named.values())
 
     def read(self, request: gr.Request) -> list[Any]:
-        """The value of each component as the page's address says, the default where it does not;
-        also where what it says makes no sense, of which the visitor is told."""
+        """The value of each component in the page's address, or its default.
+
+        A value that does not exist becomes the default too, with a warning to the visitor.
+        """
         values = []
         for name, component in self._named.items():
             value, text = component.value, request.query_params.get(name)
@@ -40,13 +42,13 @@ class LinkedSettings:
                 try:
                     value = parse_setting(text, component)
                 except ValueError as error:
-                    told = f"This link sets “{name}” to something that does not exist: {error}."
-                    gr.Warning(f"{told} The usual setting is used.", title="Part of the link")
+                    text = f"This link sets “{name}” to a value that does not exist: {error}."
+                    gr.Warning(f"{text} The default is used.", title="Part of the link")
             values.append(value)
         return values
 
     def updates(self, request: gr.Request) -> list[Any]:
-        """Updates of the components to what `read` says; none of those that stay at the default."""
+        """Updates of the components to the values of `read`, except those at the default."""
         return [
             gr.skip() if value == component.value else value
             for value, component in zip(self.read(request), self.components, strict=True)
@@ -54,10 +56,10 @@ class LinkedSettings:
 
 
 def parse_setting(text: str, component: Any) -> Any:
-    """The component's value that stands for this text of an address.
+    """The component's value for this text of an address.
 
-    Raises ValueError, saying what is expected, where there is none; the text, which may be
-    anything, is not repeated.
+    Raises ValueError with the expected values where there is none. The message does not repeat the
+    text, which may be anything.
     """
     if isinstance(component, gr.Slider):
         return _parse_number(text, component)

@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-#: One loads at a time: they import the same libraries, and of those that import each other in
-#: circles Python gives a second thread half of one.
+#: One model loads at a time: they import the same libraries, and Python gives a second thread half
+#: of a library that is part of a circle of imports.
 _turn = threading.Lock()
 
 
 class Background(Generic[T]):
     """The result of `load`, called once, in a thread of its own.
 
-    load: takes nothing, and waits for no other `Background`. What it raises is raised by every
-        `get`.
+    load: takes no arguments and waits for no other `Background`. Every `get` raises what it
+        raises.
     """
 
     def __init__(self, load: Callable[[], T]):
@@ -31,19 +31,19 @@ class Background(Generic[T]):
         self._started = threading.Lock()
 
     def start(self) -> None:
-        """Begins to load; does nothing from the second call on."""
+        """Starts loading; later calls do nothing."""
         if self._started.acquire(blocking=False):
             threading.Thread(target=self._run, daemon=True, name="load-model").start()
 
     @property
     def state(self) -> Literal["loading", "ready", "failed"]:
-        """How far it is; "loading" before it starts too."""
+        """State of loading; "loading" before the start too."""
         if not self._result.done():
             return "loading"
         return "ready" if self._result.exception() is None else "failed"
 
     def get(self) -> T:
-        """The result; waits for it, and starts where nobody did. May be called by any thread."""
+        """Starts where needed, waits for the result and returns it. Thread-safe."""
         self.start()
         return self._result.result()
 
@@ -52,34 +52,39 @@ class Background(Generic[T]):
             with _turn:
                 result = self._load()
             self._result.set_result(result)
-        except BaseException as error:  # it belongs to those who call `get`
+        except BaseException as error:  # raised by `get`
             _log.error("a model could not be loaded: %s: %s", type(error).__name__, error)
             self._result.set_exception(error)
 
 
-class Turns:
-    """So many pieces of work at once. Every method may be called by any thread.
+class ComputeSlots:
+    """A bounded number of compute slots; thread-safe.
 
-    Where several want a turn, each runs on one core: split over the cores, the small layers of
-    these models wait for one another more than they compute. A piece of work that is alone gets
-    every core, because then its visitor's wait is all that counts.
+    A piece of work that is alone gets every core, so that its visitor waits least. Where several
+    want a slot, each runs on one core: split over the cores, the small layers of these models wait
+    for one another more than they compute.
+
+    The rule by which the cores are shared: photos and captions wait for a slot. Live frames do not,
+    because one batch of captions would delay a dozen of them: they run beside the slots, on one
+    core each, at most `LiveSessions.workers` at once. One clip at a time runs beside them too, on
+    one core at low priority. `python -m train.evaluate sharing` measures what this costs.
     """
 
     def __init__(self, count: int, cores: int):
         self.count, self._cores = count, cores
         self._free = threading.Semaphore(count)
         self._lock = threading.Lock()
-        self._wanted = 0  # turns that are taken or waited for
+        self._wanted = 0  # slots that are taken or waited for
 
     @property
     def busy(self) -> bool:
-        """Whether somebody has a turn or waits for one."""
+        """Whether a slot is taken or waited for."""
         return self._wanted > 0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Waits for a turn and holds it until the end of the `with`. Not to be nested, and not to
-        be held while waiting for anything else."""
+        """Waits for a slot and holds it until the end of the `with`. Do not nest it, and wait for
+        nothing else inside."""
         with self._lock:
             self._wanted += 1
         try:
@@ -91,7 +96,7 @@ class Turns:
                 self._wanted -= 1
 
     def one_by_one(self, steps: Iterable[T]) -> Iterator[T]:
-        """The same items, each of them made in a turn of its own."""
+        """The same items, each made in a slot of its own."""
         items = iter(steps)
         while True:
             with self.turn():
@@ -102,13 +107,13 @@ class Turns:
             yield item
 
     def _share_cores(self) -> None:
-        import torch  # here, because it takes seconds; whoever has a turn has loaded a model
+        import torch  # here, because it takes seconds; a model is loaded by now
 
         torch.set_num_threads(1 if self._wanted > 1 else self._cores)
 
 
-#: A photo in work takes up to 400 MB, so that more at once would need a larger machine too.
+#: A photo in work takes up to 400 MB; more at once would need a larger machine.
 MAX_AT_ONCE = 4
 
-#: The turns of this process, for both halves of the page.
-MODELS = Turns(min(usable_cores(), MAX_AT_ONCE), usable_cores())
+#: The compute slots of this process, for both tabs.
+MODELS = ComputeSlots(min(usable_cores(), MAX_AT_ONCE), usable_cores())

@@ -1,4 +1,4 @@
-"""The page: its head, a tab for each half, and what goes from one to the other."""
+"""The page: header, the two tabs, and the photo they hand to each other."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import web.captions.tab
 import web.keypoints.tab
 from web.api_section import build_api_section
 from web.components import ASSETS, DRAWING_BUDGET, Upload, private
-from web.gradio_internals import LoggedBlocks, RequestQueue, forget_session, use_request_queue
+from web.gradio_internals import PageBlocks, RequestQueue, forget_session, use_request_queue
 from web.models import Background
 from web.photo_transfer import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from web.keypoints.answer import PhotoAnswer
 
 TITLE = "Facial keypoints and photo captions"
-TAGLINE = "A photo goes in; 68 points on every face, or a sentence about it, come out."
+TAGLINE = "Give a photo: get 68 points on every face, or a sentence that describes it."
 
-#: Uploaded files are deleted at this age, looked for this often; seconds.
+#: Age at which uploaded files are deleted, and pause between two checks; seconds.
 DELETE_AGE, DELETE_EVERY = 900, 60
-QUEUE_SIZE = 64  # requests waiting; more are told that the page is busy
+QUEUE_SIZE = 64  # waiting requests; more are refused: the page is busy
 
 
 def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
-    """The page, the line of those who wait for it, and the models of its tabs by name."""
-    with LoggedBlocks(
+    """The page, its request queue, and the models of its tabs by name."""
+    with PageBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
     ) as page:
         gr.HTML(
@@ -41,9 +41,9 @@ def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
         _connect(faces, captions)
         build_api_section()
         gr.HTML(
-            '<p class="privacy">What you show goes to the machine that runs this page and no '
-            f"further. Files are deleted there after {DELETE_AGE // 60} minutes, what was found in "
-            "them when you close the page; the camera's pictures are never stored.</p>"
+            '<p class="privacy">Your photos and videos are sent only to the machine that runs this '
+            f"page. It deletes files after {DELETE_AGE // 60} minutes and results when you close "
+            "the page; it never stores the camera's pictures.</p>"
         )
         _forget_when_closed(page)
     models = {"keypoints": faces.model, "captions": captions.model}
@@ -51,7 +51,7 @@ def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
 
 
 def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
-    """One photo, both tabs: each hands its photo to the other, and both tell what came of it."""
+    """Each tab can hand its photo to the other; both then show its alt text."""
 
     def from_faces(found: "PhotoAnswer | None") -> Upload:
         return photo_to_carry(found.path, found.name) if found else photo_to_carry(None)
@@ -68,7 +68,7 @@ def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
         (faces, from_faces, captions, "['captions']"),
         (captions, from_captions, faces, "['keypoints', 'photo']"),
     ):
-        # The tab opens first: a photo put into one that was never seen is answered twice.
+        # The tab opens first: a photo put into a tab that was never opened is answered twice.
         tab.carry.click(
             carried,
             tab.answer,
@@ -87,7 +87,7 @@ def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
 
 
 def _forget_when_closed(page: gr.Blocks) -> None:
-    """Drops what the server keeps for a page as soon as it is closed."""
+    """Drops the server's data of a page as soon as the page is closed."""
 
     def forget(request: gr.Request) -> None:
         forget_session(page, request.session_hash)

@@ -1,4 +1,4 @@
-"""One photo, both tabs: what hands a photo over, and the line that tells what both made of it."""
+"""Handing a photo to the other tab, and the alt text made of both answers."""
 
 import filecmp
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from web.models import Background
 
 
 class PhotoTab(NamedTuple):
-    """What the page needs of a tab that takes a photo.
+    """Parts of a tab that the page connects.
 
     model: to be loaded once the page is up.
     photo: a photo put in here is answered.
-    answer: what the tab found, of a type of its own; None without a photo.
+    answer: the tab's result, of a type of its own; None without a photo.
     carry: the button that hands the photo over to the other tab.
-    alt_text: where caption and faces of the photo are told together.
-    answered: after these events the answer is a new one.
+    alt_text: shows caption and number of faces.
+    answered: the events that change the answer.
     """
 
     model: Background[Any]
@@ -32,20 +32,20 @@ class PhotoTab(NamedTuple):
 
 
 def build_carry(label: str) -> tuple[gr.Button, gr.HTML]:
-    """The button that hands the photo over, and the place of the alt text, in the Gradio context
-    of the caller."""
+    """The button that hands the photo over, disabled until there is an answer, and the place of the
+    alt text, in the Gradio context of the caller."""
     with gr.Row(elem_classes=["downloads", "carry"]):
-        button = gr.Button(label, size="sm", min_width=90)
+        button = gr.Button(label, size="sm", min_width=90, interactive=False)
     return button, gr.HTML()
 
 
 def photo_to_carry(path: Path | None, name: str = "") -> Upload:
-    """What goes into the other tab's input; a message to the visitor where there is no photo."""
+    """Value of the other tab's input; a message to the visitor where there is no photo."""
     if path is None:
         raise gr.Error("Open a photo first.", title="No photo", print_exception=False)
     if not path.exists():
         raise gr.Error(
-            "This photo has been deleted here meanwhile; open it again to go on.",
+            "This photo has been deleted on the server; open it again.",
             title="The photo is gone",
             print_exception=False,
         )
@@ -53,7 +53,7 @@ def photo_to_carry(path: Path | None, name: str = "") -> Upload:
 
 
 def same_photo(a: Path, b: Path) -> bool:
-    """Whether two files hold the same; not where one has been deleted meanwhile."""
+    """Whether two files have the same contents; False where one has been deleted."""
     try:
         return a == b or filecmp.cmp(a, b, shallow=False)
     except OSError:

@@ -4,41 +4,17 @@ import gradio as gr
 from gradio.themes.utils.colors import Color
 from gradio.themes.utils.fonts import LocalFont
 
-#: From paper to ink, a little warm on the light side, a little green on the dark.
-_STONE = Color(
-    c50="#faf8f3",
-    c100="#f3f0e8",
-    c200="#e4dfd3",
-    c300="#cfc9ba",
-    c400="#9aa19c",
-    c500="#6d7976",
-    c600="#4d5a58",
-    c700="#33403f",
-    c800="#223030",
-    c900="#182323",
-    c950="#101819",
-)
-_TEAL = Color(
-    c50="#eef7f4",
-    c100="#d5ebe4",
-    c200="#aed9cd",
-    c300="#7fc4b3",
-    c400="#55b39d",
-    c500="#1f8a75",
-    c600="#0d6e5d",
-    c700="#0b5a4d",
-    c800="#0c473e",
-    c900="#0c3a33",
-    c950="#06221e",
-)
+#: Eleven shades from light to dark, as Gradio numbers them: 50, 100, 200 to 900, 950.
+_STONE = "#faf8f3 #f3f0e8 #e4dfd3 #cfc9ba #9aa19c #6d7976 #4d5a58 #33403f #223030 #182323 #101819"
+_TEAL = "#eef7f4 #d5ebe4 #aed9cd #7fc4b3 #55b39d #1f8a75 #0d6e5d #0b5a4d #0c473e #0c3a33 #06221e"
 
 
 def build_theme() -> gr.themes.Base:
     """Paper and ink with one teal accent, light and dark; no font comes from the network."""
     theme = gr.themes.Base(
-        primary_hue=_TEAL,
-        secondary_hue=_TEAL,
-        neutral_hue=_STONE,
+        primary_hue=Color(*_TEAL.split()),
+        secondary_hue=Color(*_TEAL.split()),
+        neutral_hue=Color(*_STONE.split()),
         radius_size=gr.themes.sizes.radius_md,
         # Gradio's files of weight 600 lack most letters.
         font=[LocalFont("IBM Plex Sans", (400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],

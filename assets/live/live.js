@@ -5,7 +5,6 @@ const LONGEST_SIDE = 480; // pixels of what is sent; a face needs 128 of them
 const READOUT_PAUSE = 500; // ms
 const NO_FACE_HINT = 1500; // ms without a face before it is mentioned
 const PICTURE_WIDTH = 512; // pixels of a filter's picture
-const FILTER_NAMES = ["sunglasses", "hat", "moustache"];
 
 class LiveView {
   constructor(element, server) {
@@ -198,7 +197,8 @@ class LiveView {
     const on = (name) => this.root.querySelector(`input[name=${name}]`).checked;
     const [points, contours, mesh, mirror] = ["points", "contours", "mesh", "mirror"].map(on);
     const smoothing = Number(this.root.querySelector("input[name=smoothing]").value);
-    const filters = FILTER_NAMES.filter(on);
+    const filters = [...this.root.querySelectorAll("input[data-filter]:checked")]
+      .map((box) => box.name);
     this.choices = {points, contours, mesh, mirror, smoothing, filters};
     this.root.classList.toggle("mirrored", mirror);
     filters.forEach((name) => this.picture(name));

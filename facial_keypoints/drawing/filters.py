@@ -67,6 +67,9 @@ FILTERS: dict[str, Filter] = {
     ),
 }
 
+#: Name -> title, in the order of a page's choices.
+FILTER_TITLES = {"sunglasses": "Sunglasses", "hat": "Hat", "moustache": "Moustache"}
+
 
 def apply_filters(image: np.ndarray, faces: Sequence[Face], names: Collection[str]) -> np.ndarray:
     """A copy of the photo with the filters on every face.

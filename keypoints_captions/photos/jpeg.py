@@ -16,10 +16,10 @@ def encode_jpeg(image: np.ndarray, quality: int = 90) -> bytes:
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
-def preview_jpeg(image: np.ndarray, max_side: int, quality: int) -> bytes:
-    """(H, W, 3) uint8 RGB to a JPEG file whose longer side is at most so many pixels."""
+def shrunk(image: np.ndarray, max_side: int) -> np.ndarray:
+    """(H, W, 3) uint8, shrunk so that the longer side is at most so many pixels."""
     shrink = max(image.shape[:2]) / max_side
-    if shrink > 1:
-        size = [max(1, round(side / shrink)) for side in image.shape[1::-1]]
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return encode_jpeg(image, quality)
+    if shrink <= 1:
+        return image
+    size = [max(1, round(side / shrink)) for side in image.shape[1::-1]]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -57,9 +57,15 @@ PhotoSource = (
 )
 
 pillow_heif.register_heif_opener()
-# Pillow warns about odd metadata, which leaves the pixels alone, and about pictures above its own
-# size limit, which is looser than the one here.
-warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def ignore_pillow_warnings() -> None:
+    """Hides Pillow's warnings in this process; call it in `main`.
+
+    Pillow warns about odd metadata, which does not change the pixels, and about pictures above its
+    own size limit, which is higher than the one here.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class PhotoError(ValueError):

@@ -14,6 +14,7 @@ SUBJECTS = {
     "speed": "train.benchmark.speed",
     "live": "train.benchmark.live",
     "serving": "train.benchmark.serving",
+    "sharing": "train.benchmark.sharing",
 }
 
 

@@ -1,7 +1,7 @@
-"""What a page keeps of one photo: what the encoder saw, and the captions found in it.
+"""The answer for one photo: the encoder's features and the captions.
 
-Another search needs no second look by the encoder. A page keeps an answer for as long as somebody
-looks at it, so it holds a small JPEG rather than the photo's pixels.
+Another search needs no second run of the encoder. The server keeps an answer as long as its page is
+open, so it holds a small JPEG, not the pixels.
 """
 
 import time
@@ -15,7 +15,7 @@ import numpy as np
 from captioning.caption import Caption, Word
 from captioning.export import Record
 from captioning.options import SearchOptions
-from keypoints_captions.photos.jpeg import preview_jpeg
+from keypoints_captions.photos.jpeg import encode_jpeg, shrunk
 from keypoints_captions.photos.reader import read_photo
 from web.captions.batches import Batches
 
@@ -29,12 +29,12 @@ _PREVIEW_QUALITY = 88  # of the JPEG
 
 @dataclass(frozen=True)
 class SeenPhoto:
-    """One photo as the encoder saw it.
+    """One photo and its features.
 
-    path, name: of the photo's file; the file may be gone later, the name is for showing.
+    path, name: of the photo's file; the file may be deleted later, the name is for display.
     preview: the photo as a JPEG of at most `PREVIEW_SIDE` pixels, without metadata.
-    photos: what the decoder reads; a batch of one.
-    seconds: what the encoder took, without reading the file.
+    photos: input of the decoder; a batch of one.
+    seconds: time of the encoder, without reading the file.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class SeenPhoto:
 class Answer:
     """The captions of one photo, best first.
 
-    seconds: what the search took.
+    seconds: time of the search.
     """
 
     photo: SeenPhoto
@@ -58,11 +58,11 @@ class Answer:
 
     @property
     def record(self) -> Record:
-        """What the command line's exports take."""
+        """Input of the command line's exports."""
         return Record(self.photo.name, self.captions)
 
     def beginnings(self) -> list[tuple[str, ...]]:
-        """Every way to begin another search that the page offers, by its number there.
+        """First words of every other search that the page offers, by its number there.
 
         First no words at all; then, for each caption, for each of its words, for each of the
         word's alternatives that can be followed, the words before and that alternative.
@@ -97,8 +97,7 @@ def see_photo(captioner: "Captioner", path: Path, name: str) -> SeenPhoto:
 def answer_photo(
     captioner: "Captioner", photo: SeenPhoto, options: SearchOptions
 ) -> Iterator["tuple[Word, ...] | Answer"]:
-    """Searches for captions; gives the words of the best one so far, again and again, and at last
-    the answer.
+    """Searches for captions; yields the words of the best one so far, and at last the answer.
 
     Raises:
         ValueError: the captioner has not learnt one of the first words.
@@ -122,7 +121,7 @@ def answer_with_others(batches: Batches, path: Path, name: str, options: SearchO
         PhotoError: the photo cannot be read.
     """
     preprocessing = batches.captioner.preprocessing
-    with batches.turns.turn():
+    with batches.slots.turn():
         image = read_photo(path, max_side=preprocessing.read_side)
         square, preview = preprocessing.squash(image), _preview(image)
     done = batches.caption(square, options)
@@ -131,4 +130,4 @@ def answer_with_others(batches: Batches, path: Path, name: str, options: SearchO
 
 
 def _preview(image: np.ndarray) -> bytes:
-    return preview_jpeg(image, PREVIEW_SIDE, _PREVIEW_QUALITY)
+    return encode_jpeg(shrunk(image, PREVIEW_SIDE), _PREVIEW_QUALITY)

@@ -6,16 +6,14 @@ import gradio as gr
 
 from captioning.export import Record
 from captioning.options import SearchOptions
-from keypoints_captions.photos.reader import PhotoError
-from keypoints_captions.weights import WeightsError
 from web.captions.batches import BATCH
-from web.components import Upload, photo_input
+from web.components import Upload, endpoint_errors, photo_input
 from web.models import MODELS, Background
 
 if TYPE_CHECKING:
     from web.captions.model import Ready
 
-#: Two batches for each turn: one is captioned while the photos of the next are read.
+#: Two batches for each compute slot: one is captioned while the photos of the next are read.
 CAPTION_BUDGET: dict[str, Any] = {
     "concurrency_id": "captions",
     "concurrency_limit": min(2 * BATCH * MODELS.count, 16),
@@ -28,32 +26,26 @@ def build_endpoint(ready: "Background[Ready]") -> None:
     def caption(
         photo: Upload | None, beam_size: float = 3, num_captions: float = 1
     ) -> dict[str, Any]:
-        """Captions of a photo: English sentences that say what is to be seen, best first.
+        """Captions of a photo: English sentences about it, best first.
 
-        Gives {"file", "captions"}, the captions as in the command line's JSON: {"text",
+        Returns {"file", "captions"}, the captions as in the command line's JSON: {"text",
         "log_probability", "words"}, with {"word", "probability"} for each word.
 
         Args:
             photo: JPEG, PNG, WebP, AVIF, HEIC, GIF, BMP or TIFF.
-            beam_size: how many captions are followed at once, 1 to 20.
-            num_captions: how many are given, 1 to 20.
+            beam_size: captions followed at once by the beam search, 1 to 20.
+            num_captions: captions returned, 1 to 20.
         """
-        if photo is None:
-            raise gr.Error("Expected a photo, got none.", print_exception=False)
-        try:
+        with endpoint_errors(photo) as given:
             options = SearchOptions(
                 beam_size=_whole("beam_size", beam_size),
                 num_captions=_whole("num_captions", num_captions),
             )
             batches = ready.get().batches
             with MODELS.turn():
-                square = batches.captioner.preprocessing.read(photo.path)
+                square = batches.captioner.preprocessing.read(given.path)
             captions = batches.caption(square, options).captions
-        except (PhotoError, WeightsError) as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        except ValueError as error:
-            raise gr.Error(sentence(error), print_exception=False) from error
-        return Record(photo.name, tuple(captions)).to_dict()
+        return Record(given.name, tuple(captions)).to_dict()
 
     gr.Button(visible=False).click(
         caption,
@@ -66,12 +58,6 @@ def build_endpoint(ready: "Background[Ready]") -> None:
         api_name="caption",
         **CAPTION_BUDGET,
     )
-
-
-def sentence(error: ValueError) -> str:
-    """The error's message with a capital and a full stop, for the page."""
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _whole(name: str, value: Any) -> int:

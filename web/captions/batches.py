@@ -1,7 +1,6 @@
-"""Photos of several visitors, captioned together.
+"""Batched captioning of several visitors' photos.
 
-A batch of four takes half the time of four photos one after the other: the encoder's and the
-decoder's small layers then have enough to do.
+A batch of four takes half the time of four single photos.
 """
 
 import threading
@@ -14,7 +13,7 @@ import numpy as np
 
 from captioning.caption import Caption
 from captioning.options import SearchOptions
-from web.models import Turns
+from web.models import ComputeSlots
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
     from captioning.captioner import Captioner
@@ -44,24 +43,24 @@ class _Job:
 
 
 class Batches:
-    """Captions photos that wait at the same time in one batch.
+    """Captions photos that wait at the same time as one batch.
 
-    turns: whose turns the batches take, `turns.count` at once.
+    slots: the batches take these compute slots, at most `slots.count` at once.
 
-    Only photos with the same options share a batch. Sampled captions are drawn for one photo at a
-    time: what a seed gives must not depend on who else asks.
+    Only photos with the same options share a batch. Captions are sampled for one photo at a
+    time, so that the result of a seed does not depend on other visitors.
     """
 
-    def __init__(self, captioner: "Captioner", turns: Turns, size: int = BATCH):
-        self.captioner, self.turns, self.size = captioner, turns, size
+    def __init__(self, captioner: "Captioner", slots: ComputeSlots, size: int = BATCH):
+        self.captioner, self.slots, self.size = captioner, slots, size
         self._waiting: list[_Job] = []
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
     def caption(self, square: np.ndarray, options: SearchOptions) -> Captioned:
-        """Waits for the captions of one photo. May be called by any thread that has no turn.
+        """Waits for the captions of one photo. Call it from a thread that holds no compute slot.
 
-        square: what `Preprocessing.read` or `squash` gives.
+        square: from `Preprocessing.read` or `squash`.
         Raises what the captioner raises.
         """
         job = _Job(square, options)
@@ -72,7 +71,7 @@ class Batches:
         return job.done.result()
 
     def _start_threads(self) -> None:
-        for number in range(len(self._threads), self.turns.count):
+        for number in range(len(self._threads), self.slots.count):
             thread = threading.Thread(target=self._work, daemon=True, name=f"captions-{number}")
             self._threads.append(thread)
             thread.start()
@@ -81,7 +80,7 @@ class Batches:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
-            with self.turns.turn():  # more photos come while it is waited for
+            with self.slots.turn():  # more photos arrive during the wait
                 batch = self._next_batch()
                 if batch:
                     self._run(batch)
@@ -104,7 +103,7 @@ class Batches:
             seen = time.perf_counter()
             found = self.captioner.caption(photos, batch[0].options)
             end = time.perf_counter()
-        except Exception as error:  # it belongs to those who wait
+        except Exception as error:  # raised by `caption`
             for job in batch:
                 job.done.set_exception(error)
             return

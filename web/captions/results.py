@@ -1,4 +1,4 @@
-"""What the captioning tab shows: updates of its components, while a search goes on and after it."""
+"""Updates of the captioning tab's components, during a search and after it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,12 +9,11 @@ from captioning.options import SearchOptions
 from captioning.vocabulary import join_words
 from keypoints_captions.weights import WeightsError
 from web.captions.answer import Answer, SeenPhoto, answer_photo, answer_with_others
-from web.captions.api import sentence
 from web.captions.batches import Batches
 from web.captions.search_form import search_options
 from web.captions.why import shown
 from web.captions.words import Pace, in_the_making, summary, told
-from web.components import Upload, notice
+from web.components import Upload, not_loaded, notice, sentence
 from web.models import MODELS, Background
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from web.captions.model import Ready
 
 #: The components that are updated, in their order.
-RESULTS = ("answer", "status", "words", "view", "downloads", "first_words")
+RESULTS = ("answer", "status", "words", "view", "downloads", "carry", "first_words")
 
 
 def answered(
@@ -41,24 +40,27 @@ def answered(
         words=told(answer, delays or [], chosen),
         view=shown(answer, chosen),
         downloads=gr.update(visible=True),
+        carry=gr.update(interactive=True),
         first_words=join_words(answer.options.first_words),
     )
 
 
 def unanswered(message: str) -> list[Any]:
     """Updates that show a message, as HTML, and nothing else."""
-    hidden = gr.update(visible=False)
-    return updates(answer=None, status=message, words="", view="", downloads=hidden, first_words="")
+    return updates(
+        answer=None,
+        status=message,
+        words="",
+        view="",
+        downloads=gr.update(visible=False),
+        carry=gr.update(interactive=False),
+        first_words="",
+    )
 
 
 def updates(**values: Any) -> list[Any]:
     """For the results; those that are not named stay as they are."""
     return [values.get(name, gr.skip()) for name in RESULTS]
-
-
-def not_loaded(error: WeightsError) -> str:
-    """HTML of a message."""
-    return notice("error", "The model could not be loaded", str(error))
 
 
 def search_again(
@@ -81,8 +83,8 @@ def search_again(
 def search(
     captioner: "Captioner", seen: SeenPhoto, options: SearchOptions, chosen: int | None = None
 ) -> Iterator[list[Any]]:
-    """Updates of a search, word by word; without them while others wait, because sending one costs
-    the server more than finding the word."""
+    """Updates of a search, word by word. While other visitors wait only the last one is sent: an
+    update costs the server more than finding a word."""
     pace = Pace()
     for step in MODELS.one_by_one(answer_photo(captioner, seen, options)):
         if isinstance(step, Answer):
@@ -92,6 +94,6 @@ def search(
 
 
 def with_others(batches: Batches, photo: Upload, options: SearchOptions) -> list[Any]:
-    """Updates for a photo while others wait."""
+    """Updates for a photo that is captioned in one batch with those of other visitors."""
     answer = answer_with_others(batches, *photo, options)
     return answered(answer, Pace().delays(len(answer.captions[0].words)))

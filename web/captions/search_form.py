@@ -1,4 +1,4 @@
-"""The captioning tab's choices for the search, in a fold below the photo."""
+"""Options of the caption search, in a fold below the photo."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from captioning.vocabulary import tokenize
 from web.components import private
 from web.links import LinkedSettings
 
-#: What the fold, and the example that the page opens with, start from.
+#: Initial values of the fold and of the example that the page opens with.
 DEFAULTS = SearchOptions(num_captions=3)
 _METHODS = [("Beam search", "beam"), ("Sampling", "sample")]
 
@@ -21,7 +21,7 @@ class SearchChoices:
 
     first_words: the box for the words that the caption begins with.
     again: the button that samples once more.
-    linked: what `search_options` takes, in its order, but for the first words, which come last.
+    linked: inputs of `search_options` in its order, except the first words, which come last.
     """
 
     first_words: gr.Textbox
@@ -30,7 +30,7 @@ class SearchChoices:
 
     @property
     def choices(self) -> list[Any]:
-        """What `search_options` takes, in its order."""
+        """Inputs of `search_options`, in its order."""
         return [*self.linked.components, self.first_words]
 
     @property
@@ -47,7 +47,7 @@ def build_search() -> SearchChoices:
         with gr.Column() as beam:
             beam_size = gr.Slider(
                 1, 10, value=DEFAULTS.beam_size, step=1,
-                label="Beam size: captions followed at once",
+                label="Beam size: captions followed in parallel",
             )  # fmt: skip
         with gr.Column(visible=False) as sampling:
             temperature = gr.Slider(
@@ -100,7 +100,7 @@ def search_options(
     max_length: float,
     first_words: str,
 ) -> SearchOptions:
-    """What the fold's choices stand for.
+    """The options for these values of the fold.
 
     Raises ValueError where a value is out of its range.
     """

@@ -1,8 +1,8 @@
-"""The captioning tab of the page: a photo in; a caption, why each word, other captions out."""
+"""The captioning tab: photo, caption, reasons for each word, other captions."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -16,7 +16,6 @@ from web.captions.model import PHOTOS, load
 from web.captions.quality import build_caption_quality
 from web.captions.results import (
     answered,
-    not_loaded,
     search,
     search_again,
     unanswered,
@@ -25,17 +24,22 @@ from web.captions.results import (
 )
 from web.captions.search_form import build_search, search_options
 from web.captions.why import photo_alone
-from web.components import Upload, build_photo_input, clicks, notice, private
+from web.components import (
+    OPENING_BUDGET,
+    Upload,
+    build_photo_input,
+    clicks,
+    not_loaded,
+    notice,
+    private,
+)
 from web.models import MODELS, Background
 from web.photo_transfer import PhotoTab, build_carry
 
-if TYPE_CHECKING:
-    pass
-
-_LOADING = notice("info", "Getting ready", "The captioner is being loaded, a few seconds.")
-#: Waiting for the model is no work: it holds up nothing that another tab asks for.
-_OPENING: dict[str, Any] = {"concurrency_id": "captions-opening", "concurrency_limit": None}
-#: Puts the keyboard back on the word that was chosen, after its sentence was written anew.
+_LOADING = notice(
+    "info", "Getting ready", "The captioning model is loading; this takes a few seconds."
+)
+#: Moves the keyboard's focus back to the chosen word after the sentence was rendered again.
 _FOCUS_CHOSEN = """() => {
   const words = document.querySelector("#captions-told");
   const word = words.querySelector("[aria-pressed=true]") ?? words.querySelector("[data-word]");
@@ -67,10 +71,10 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
                 build_download(answer)
             carry, alt_text = build_carry("Find faces in this photo")
     build_caption_quality(ready)
-    results = [answer, status, words, view, downloads, fold.first_words]
+    results = [answer, status, words, view, downloads, carry, fold.first_words]
 
     def on_open(request: gr.Request) -> list[Any]:
-        # What was chosen or typed while the model was loading stays: `on_opened` searches for it.
+        # Choices made during loading stay: `on_opened` searches with them.
         settings = fold.linked.updates(request)
         try:
             return [*answered(ready.get().example)[:-1], *settings]
@@ -80,7 +84,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
     def on_opened(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
         if answer is None or search_options(*choices) == answer.options:
             yield updates()
-        else:  # a link or an impatient visitor asks for something else
+        else:  # a link or the visitor chose other options
             yield from search_again(ready, answer, *choices)
 
     def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
@@ -88,7 +92,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
             yield unanswered("")
             return
         try:
-            # The first words were meant for the photo before.
+            # The first words belonged to the photo before.
             choices = (*choices[:-1], "")
             options = search_options(*choices)
             model = ready.get()
@@ -125,7 +129,7 @@ def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
         None,
         [*results[:-1], *fold.linked.components],
         show_progress="hidden",
-        **private(_OPENING),
+        **private(OPENING_BUDGET),
     ).then(on_opened, inputs, results, **_asks(status))
     asked = photo.change(on_photo, [photo, *fold.choices], results, **_asks(status))
     searched = gr.on(fold.changed, on_search, inputs, results, **_asks(status))

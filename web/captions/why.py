@@ -1,5 +1,7 @@
-"""The HTML of the captioning tab: the photo with where the model looked, why each word, the other
-captions, copying. Its `data-` attributes are those of `tab_words`."""
+"""HTML of the captioning tab: attention, alternatives of each word, other captions, copy buttons.
+
+`web.captions.words` explains the `data-` attributes.
+"""
 
 import math
 from collections.abc import Iterator
@@ -16,10 +18,10 @@ from web.captions.words import percent
 from web.components import data_url
 
 _HINT = (
-    "Choose a word of the caption. The photo shows where the model looked for it, and here stand "
-    "the words that it weighed against it; with one of those the caption can go on differently."
+    "Choose a word of the caption. The photo then shows where the model looked for it, and this "
+    "list the alternatives. Choose an alternative to continue the caption with it."
 )
-#: Why a word stands there that is not the likeliest one.
+#: Why a word was chosen that is not the likeliest one.
 _CHOSEN = {
     "beam": "Another word was likelier here, but led to a caption less likely as a whole.",
     "sample": "Another word was likelier here, but this one was drawn.",
@@ -39,7 +41,7 @@ def photo_alone(photo: SeenPhoto) -> str:
 
 
 def shown(answer: Answer, chosen: int | None = None) -> str:
-    """The photo with where the model looked, the words' rivals, the other captions, copying."""
+    """The photo with its attention, the words' alternatives, the other captions, copy buttons."""
     heats, reasons = [], []
     begin = iter(range(1, len(answer.beginnings())))
     for index, caption in enumerate(answer.captions):
@@ -83,7 +85,7 @@ def _webp(image: np.ndarray) -> str:
 
 
 def _reasons(key: str, word: Word, hidden: str, begin: Iterator[int], how: str) -> str:
-    """One word's panel: where it looked, and the word among those it weighed."""
+    """One word's panel: where the model looked, and the word among its alternatives."""
     looked = "" if word.attention is None else f"Looked at {name_place(word.attention)}. "
     rivals = sorted(
         [Alternative(word.word, word.probability), *word.alternatives],
@@ -132,7 +134,7 @@ def _ranking(answer: Answer) -> str:
 
 
 def _score(caption: Caption, options: SearchOptions) -> float:
-    """What the search ranked the caption by; with its end, it is one word longer."""
+    """The search's score of the caption; its end counts as a word."""
     if options.method == "sample":
         return caption.log_probability
     return caption.log_probability / (len(caption.words) + 1) ** options.length_penalty

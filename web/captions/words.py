@@ -1,7 +1,7 @@
-"""The HTML of the captioning tab: the line above, and the captions word by word.
+"""HTML of the captioning tab: the summary, and the captions word by word.
 
-Everything about every word is in the page at once; assets/page.js shows and hides it by these
-attributes, so that stepping through a caption asks the server nothing:
+The page holds everything about every word at once; assets/page.js shows and hides it by these
+attributes, without a request to the server:
 
 data-word="0-3"     button of word 3 of caption 0
 data-why="0-3"      belongs to that word; "" is shown while no word is chosen
@@ -25,14 +25,14 @@ _WORD_EVERY = 0.06  # seconds; words found faster than this fade in one after th
 
 
 class Pace:
-    """When each word of a caption in the making is to be seen: one after the other, however fast
-    they were found."""
+    """Times at which the words of a caption appear: one after the other, however fast they were
+    found."""
 
     def __init__(self) -> None:
         self._due: list[float] = []
 
     def delays(self, count: int) -> list[float]:
-        """Seconds from now until each of the first `count` words; negative where it is seen."""
+        """Seconds from now until each of the first `count` words; negative where it is visible."""
         now = time.monotonic()
         while len(self._due) < count:
             self._due.append(max(now, self._due[-1] + _WORD_EVERY) if self._due else now)
@@ -40,7 +40,7 @@ class Pace:
 
 
 def summary(answer: Answer) -> str:
-    """How many captions, how fast; for screen readers the best one too."""
+    """Number of captions and times; for screen readers the best caption too."""
     count = len(answer.captions)
     look, search = answer.photo.seconds * 1000, answer.seconds * 1000
     return (
@@ -53,7 +53,7 @@ def summary(answer: Answer) -> str:
 
 
 def in_the_making(words: Sequence[Word], delays: Sequence[float]) -> str:
-    """The best caption so far, while the search goes on."""
+    """The best caption so far, during the search."""
     spans = (
         f'<span class="word{_marks(word)}"{_delayed(delays, place)}>{_face(word, place)}</span>'
         for place, word in enumerate(words)
@@ -68,7 +68,7 @@ def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None
     """The captions word by word, the best one in view.
 
     delays: of the words of the best caption, seconds, from `Pace`.
-    chosen: the word of the best caption that is explained from the start.
+    chosen: index of the word of the best caption that is explained from the start.
     """
     sections = (
         _sentence(index, caption, delays if index == 0 else (), chosen if index == 0 else None)

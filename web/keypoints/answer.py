@@ -1,8 +1,7 @@
-"""What a page shows of one photo: its faces, and a picture to draw them on again and again.
+"""The answer for one photo: its faces, and a preview that they are drawn on.
 
-Drawing other things, dressing the faces up and exporting need no second run of the CNN. A page
-keeps an answer for as long as somebody looks at it, so it holds a JPEG of a screen's size and
-small crops rather than the photo's pixels.
+Other drawings, filters and exports need no second run of the CNN. The server keeps an answer as
+long as its page is open, so it stores a JPEG of a screen's size and small crops, not the pixels.
 """
 
 import time
@@ -17,23 +16,24 @@ from facial_keypoints.drawing.filters import apply_filters
 from facial_keypoints.export import Record
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
-from keypoints_captions.photos.jpeg import preview_jpeg
+from keypoints_captions.photos.jpeg import encode_jpeg, shrunk
 from keypoints_captions.photos.reader import PhotoError, read_photo
 
 PREVIEW_SIDE = 1600  # pixels, the longer side of what is drawn on
 THUMBNAIL_SIDE = 160  # pixels
-_PREVIEW_QUALITY = 95  # of the JPEG; it is encoded once more after drawing
+_PREVIEW_QUALITY = 95  # of the JPEG; later drawings are encoded a second time
 
 
 @dataclass(frozen=True)
 class PhotoAnswer:
     """One photo with its faces.
 
-    path, name: of the photo's file; the file may be gone later, the name is for showing.
+    path, name: of the photo's file; the file may be deleted later, the name is for display.
     width, height: of the upright photo in pixels, which are those of `faces`.
-    seconds: what finding the faces and their keypoints took, without reading the photo.
+    seconds: time for faces and keypoints, without reading the photo.
     preview: the photo as a JPEG of at most `PREVIEW_SIDE` pixels, without metadata.
     thumbnails: a (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3) uint8 RGB crop of each face.
+    pixels: the preview before it was encoded, (h, w, 3) uint8 RGB, for the first drawing.
     """
 
     path: Path
@@ -44,17 +44,22 @@ class PhotoAnswer:
     seconds: float
     preview: bytes
     thumbnails: tuple[np.ndarray, ...]
+    pixels: np.ndarray | None = None
 
     @property
     def record(self) -> Record:
-        """What the command line's exports take."""
+        """Input of the command line's exports."""
         return Record(file=self.name, width=self.width, height=self.height, faces=list(self.faces))
 
     def draw(self, style: DrawStyle, filters: Collection[str] = ()) -> np.ndarray:
-        """The preview, (h, w, 3) uint8 RGB, with its faces dressed up, then drawn."""
-        image = read_photo(self.preview)
+        """The preview, (h, w, 3) uint8 RGB, with filters and drawing on its faces."""
+        image = read_photo(self.preview) if self.pixels is None else self.pixels
         scale = image.shape[1] / self.width, image.shape[0] / self.height
         return _draw(image, [scaled(face, *scale) for face in self.faces], style, filters)
+
+    def stored(self) -> "PhotoAnswer":
+        """The same without `pixels`, for as long as the page is open."""
+        return replace(self, pixels=None)
 
     def draw_full(self, style: DrawStyle, filters: Collection[str] = ()) -> np.ndarray:
         """The same on the photo itself, (height, width, 3) uint8 RGB.
@@ -71,7 +76,7 @@ class PhotoAnswer:
             PhotoError: the photo's file is gone.
         """
         if not self.path.exists():
-            raise PhotoError("This photo has been deleted here meanwhile; open it again to go on.")
+            raise PhotoError("This photo has been deleted on the server; open it again.")
         return read_photo(self.path)
 
 
@@ -81,7 +86,7 @@ def answer_photo(
     """Reads a photo and finds its faces.
 
     Args:
-        find_faces: a `FacialKeypoints`, or whatever takes (H, W, 3) uint8 RGB as it does.
+        find_faces: a `FacialKeypoints`, or any function from (H, W, 3) uint8 RGB to faces.
 
     Raises:
         PhotoError: the photo cannot be read.
@@ -91,6 +96,7 @@ def answer_photo(
     faces = find_faces(image)
     seconds = time.perf_counter() - start
     height, width = image.shape[:2]
+    preview = shrunk(image, PREVIEW_SIDE)
     return PhotoAnswer(
         path=path,
         name=name,
@@ -98,8 +104,9 @@ def answer_photo(
         height=height,
         faces=tuple(faces),
         seconds=seconds,
-        preview=_preview(image),
+        preview=encode_jpeg(preview, _PREVIEW_QUALITY),
         thumbnails=tuple(face_crop(image, face, THUMBNAIL_SIDE) for face in faces),
+        pixels=preview,
     )
 
 
@@ -123,7 +130,3 @@ def _draw(
     if filters:
         image = apply_filters(image, faces, filters)
     return draw_faces(image, faces, style)
-
-
-def _preview(image: np.ndarray) -> bytes:
-    return preview_jpeg(image, PREVIEW_SIDE, _PREVIEW_QUALITY)

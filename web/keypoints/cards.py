@@ -1,4 +1,4 @@
-"""The HTML of the keypoint tab: the line above the photo and a card for each face."""
+"""HTML of the keypoint tab: the summary and a card for each face."""
 
 from html import escape
 
@@ -7,13 +7,13 @@ from web.components import jpeg_url, notice
 from web.keypoints.answer import PhotoAnswer, part_confidence
 
 _NO_FACE_HINT = (
-    "Faces that are very small, dark, covered or turned far away are missed. A closer or brighter "
-    "photo helps, and so does cutting away what is not the face."
+    "The detector misses faces that are very small, dark, covered or turned far away. A closer or "
+    "brighter photo helps, and so does cropping the photo to the face."
 )
 
 
 def summary(answer: PhotoAnswer) -> str:
-    """How many faces, how fast; or that there is none, and what helps."""
+    """Number of faces and time; a hint where there is none."""
     if not answer.faces:
         return notice("info", "No face found", _NO_FACE_HINT)
     count = len(answer.faces)
@@ -33,9 +33,9 @@ def cards(answer: PhotoAnswer) -> str:
         return ""
     return (
         f'<div class="cards" role="list">{"".join(items)}</div>'
-        "<p class=\"footnote\">A part's confidence is the mean over its points of the network's "
-        "own estimate that the point lies within 5 % of the distance between the outer eye "
-        "corners. Left and right are the person's own.</p>"
+        '<p class="footnote">Confidence of a part: the network\'s own estimate, averaged over the '
+        "part's points, that a point is less than 5 % of the distance between the outer eye "
+        "corners away from its true place. Left and right are the person's own.</p>"
     )
 
 

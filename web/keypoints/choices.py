@@ -1,9 +1,10 @@
-"""The keypoint tab's choices: what finds the faces, what is drawn, what the faces wear."""
+"""Choices of the keypoint tab: the detector, what is drawn, the filters on the faces."""
 
 import gradio as gr
 
 from facial_keypoints.detection.detectors import DEFAULT_DETECTOR, DETECTOR_TITLES
 from facial_keypoints.drawing.faces import DrawStyle
+from facial_keypoints.drawing.filters import FILTER_TITLES
 
 _SHOW = [
     ("Points", "points"),
@@ -12,13 +13,12 @@ _SHOW = [
     ("Boxes", "boxes"),
     ("Pose axes", "axes"),
 ]
-_FUN = [("Sunglasses", "sunglasses"), ("Hat", "hat"), ("Moustache", "moustache")]
 
 
 def build_detectors() -> gr.Radio:
-    """What finds the faces."""
+    """The detector."""
     return gr.Radio(
-        [(title, name) for name, title in DETECTOR_TITLES.items()],
+        _choices(DETECTOR_TITLES),
         value=DEFAULT_DETECTOR,
         label="Find by",
         elem_classes="chips",
@@ -27,12 +27,18 @@ def build_detectors() -> gr.Radio:
 
 
 def build_choices() -> list[gr.CheckboxGroup]:
-    """What is drawn, and what the faces wear."""
+    """Check boxes for the drawing and for the filters."""
     show = gr.CheckboxGroup(_SHOW, value=["points", "contours"], label="Show", elem_classes="chips")
-    fun = gr.CheckboxGroup(_FUN, value=[], label="Dress up", elem_classes="chips")
+    fun = gr.CheckboxGroup(
+        _choices(FILTER_TITLES), value=[], label="Dress up", elem_classes="chips"
+    )
     return [show, fun]
 
 
 def draw_style(show: list[str]) -> DrawStyle:
-    """What these check boxes stand for."""
+    """The style for these names."""
     return DrawStyle(**{name: name in show for _, name in _SHOW})
+
+
+def _choices(titles: dict[str, str]) -> list[tuple[str, str]]:
+    return [(title, name) for name, title in titles.items()]

@@ -1,4 +1,4 @@
-"""The fold "Compare detectors" of the keypoint tab: what each detector makes of the photo."""
+"""The fold "Compare detectors" of the keypoint tab: the boxes of each detector on the photo."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,7 +9,7 @@ import gradio as gr
 from facial_keypoints.detection.detectors import DETECTOR_TITLES
 from keypoints_captions.photos.reader import PhotoError, read_photo
 from keypoints_captions.weights import WeightsError
-from web.components import MODEL_BUDGET, notice, photo_view, private
+from web.components import LazyFold, notice, photo_view
 from web.keypoints.answer import PhotoAnswer
 from web.models import MODELS, Background
 
@@ -18,36 +18,25 @@ if TYPE_CHECKING:
     from web.keypoints.model import Ready
 
 _INTRODUCTION = (
-    "A detector proposes boxes, and the keypoint network says which of them are faces. Boxes that "
-    "it throws out are drawn thin."
+    "A detector proposes boxes, and the keypoint network decides which of them are faces. Rejected "
+    "boxes are drawn thin."
 )
-_LOOK: dict[str, Any] = {**private(MODEL_BUDGET), "show_progress": "minimal"}
 
 
-class Comparison:
-    """The fold's components. It stays closed, and computes nothing, until somebody opens it."""
+class Comparison(LazyFold):
+    """The fold's components."""
 
     def __init__(self, ready: "Background[Ready]", answer: gr.State):
-        self._ready, self.answer = ready, answer
-        self.opened = gr.State(False)
+        super().__init__()
+        self._ready = ready
         with gr.Accordion("Compare detectors", open=False, elem_id="compare") as self.fold:
             gr.Markdown(_INTRODUCTION)
-            self.table = gr.HTML()
-            self.view = photo_view(
+            table = gr.HTML()
+            view = photo_view(
                 label="Boxes of each detector", show_label=False, elem_id="compare-view"
             )
-        self.shown = [self.table, self.view]
-        self.fold.expand(lambda: True, None, self.opened, **private()).then(
-            self._look, answer, self.shown, **_LOOK
-        )
-        self.fold.collapse(lambda: False, None, self.opened, **private())
-
-    def follow(self, asked: gr.events.Dependency) -> None:
-        """Looks again when a photo was asked about."""
-        asked.then(self._look_if_open, [self.opened, self.answer], self.shown, **_LOOK)
-
-    def _look_if_open(self, opened: bool, answer: PhotoAnswer | None) -> list[Any]:
-        return self._look(answer) if opened else [gr.skip()] * len(self.shown)
+        self.shown = [table, view]
+        self._connect([answer])
 
     def _look(self, answer: PhotoAnswer | None) -> list[Any]:
         if answer is None:

@@ -1,4 +1,4 @@
-"""The fold "Look inside" of the keypoint tab: what the CNN makes of one face."""
+"""The fold "Look inside" of the keypoint tab: feature maps and heat maps of one face."""
 
 import threading
 from copy import deepcopy
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from keypoints_captions.photos.reader import PhotoError
-from web.components import MODEL_BUDGET, PhotoView, photo_view, private
+from web.components import LOOK, LazyFold, PhotoView, photo_view, private
 from web.keypoints.answer import PhotoAnswer
 from web.models import MODELS, Background
 
@@ -23,19 +23,19 @@ _INTRODUCTION = (
 _NO_SINGLE_FILTER = "This layer is a block of several convolutions; a single one shows a filter."
 
 
-class Inside:
-    """The fold's components. It stays closed, and computes nothing, until somebody opens it.
+class Inside(LazyFold):
+    """The fold's components.
 
     changing: what `inside_updates` is for.
     """
 
     def __init__(self, ready: "Background[Ready]", answer: gr.State):
-        self._ready, self.answer = ready, answer
-        # A copy of its own: looking inside listens to the layers, whoever runs the network. One
-        # looks at a time, so that nobody hears what another's face makes of them.
+        super().__init__()
+        self._ready = ready
+        # Hooks on the layers record what they compute, so the fold has a network of its own, for
+        # one visitor at a time.
         self._network: KeypointNet | None = None
         self._looking = threading.Lock()
-        self.opened = gr.State(False)
         with gr.Accordion(
             "Look inside the network", open=False, visible=False, elem_id="inside"
         ) as self.fold:
@@ -58,7 +58,7 @@ class Inside:
                 )
             self.note = gr.Markdown()
         self.changing: list[gr.blocks.Block] = [self.fold, self.face]
-        self.choices = [self.face, self.layer, self.filter]
+        choices = [self.face, self.layer, self.filter]
         self.shown = [
             self.layer,
             self.filter,
@@ -68,37 +68,21 @@ class Inside:
             self.effect,
             self.note,
         ]
-        self._connect()
-
-    def follow(self, asked: gr.events.Dependency) -> None:
-        """Looks again when a photo was asked about."""
-        inputs = [self.opened, self.answer, *self.choices]
-        asked.then(self._look_if_open, inputs, self.shown, **_LOOK)
-
-    def open_from(self, cards: gr.HTML) -> None:
-        """Looks at a face when its card says so."""
-        inputs = [self.answer, *self.choices]
-        cards.click(_on_card, None, [self.fold, self.opened, self.face], **private()).then(
-            self._look, inputs, self.shown, js=_SCROLL_TO_FOLD, **_LOOK
-        )
-
-    def _connect(self) -> None:
-        inputs = [self.answer, *self.choices]
-        self.fold.expand(lambda: True, None, self.opened, **private()).then(
-            self._look, inputs, self.shown, **_LOOK
-        )
-        self.fold.collapse(lambda: False, None, self.opened, **private())
+        self._connect([answer, *choices])
         gr.on(
             [self.face.input, self.layer.input, self.filter.input],
             self._look,
-            inputs,
+            [answer, *choices],
             self.shown,
             trigger_mode="always_last",
-            **_LOOK,
+            **LOOK,
         )
 
-    def _look_if_open(self, opened: bool, *inputs: Any) -> list[Any]:
-        return self._look(*inputs) if opened else [gr.skip()] * len(self.shown)
+    def open_from(self, cards: gr.HTML) -> None:
+        """Opens the fold at a face when its card is clicked."""
+        cards.click(_on_card, None, [self.fold, self.opened, self.face], **private()).then(
+            self._look, self._inputs, self.shown, js=_SCROLL_TO_FOLD, **LOOK
+        )
 
     def _look(
         self, answer: PhotoAnswer | None, face: int, layer: str | None, number: int
@@ -142,7 +126,6 @@ def _picture(caption: str, elem_id: str) -> PhotoView:
     return photo_view(label=caption, show_label=False, elem_id=elem_id)
 
 
-_LOOK: dict[str, Any] = {**private(MODEL_BUDGET), "show_progress": "minimal"}
 _SCROLL_TO_FOLD = """(...inputs) => {
   document.getElementById("inside")?.scrollIntoView({behavior: "smooth", block: "start"});
   return inputs;

@@ -1,8 +1,8 @@
-"""The live view of the keypoint tab: the camera's own picture with the points drawn over it.
+"""The live view of the keypoint tab: the camera's video with the points drawn over it.
 
-The page shows the camera's video itself and draws on a canvas above it (assets/live/); only small
-JPEGs come here, by Gradio's server functions, and only numbers go back. Those functions pass by
-Gradio's queue, so `live.LiveSessions` says who is served when.
+The browser shows the camera's video and draws on a canvas above it (assets/live/). Only small JPEGs
+come here, through Gradio's server functions, and only numbers go back. Those functions bypass the
+request queue; `LiveSessions` schedules the frames instead.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from facial_keypoints.drawing.faces import GROUP_COLOURS
-from facial_keypoints.drawing.filters import FILTERS, PICTURES
+from facial_keypoints.drawing.filters import FILTER_TITLES, FILTERS, PICTURES
 from facial_keypoints.drawing.mesh import EDGES
 from facial_keypoints.landmarks.markup import CLOSED_PARTS, PART_GROUPS, PARTS
 from facial_keypoints.video.recording import RECORDING_COLUMNS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from web.keypoints.model import Ready
 
 LIVE = ASSETS / "live"
-#: Frames looked at at once; more would leave no core to anything else on a larger machine.
+#: Frames processed at once; more would leave no core for photos and captions on a larger machine.
 MAX_WORKERS = 4
 #: In this order, because js_on_load is one function.
 SCRIPTS = ("camera.js", "link.js", "overlay.js", "gauges.js", "record.js", "live.js")
@@ -43,8 +43,12 @@ def build_live(ready: "Background[Ready]") -> LiveSessions:
     """
     workers = min(usable_cores(), MAX_WORKERS)
     sessions = LiveSessions(lambda: _tracker(ready), workers=workers, prepare=use_one_core)
+    filters = "".join(
+        f'<label class="live-chip"><input type="checkbox" data-filter name="{name}">{title}</label>'
+        for name, title in FILTER_TITLES.items()
+    )
     gr.HTML(
-        (LIVE / "live.html").read_text(),
+        (LIVE / "live.html").read_text().replace("<!-- filters: a check box for each -->", filters),
         js_on_load="\n".join((LIVE / name).read_text() for name in SCRIPTS),
         server_functions=server_functions(sessions),
         apply_default_css=False,
@@ -54,8 +58,8 @@ def build_live(ready: "Background[Ready]") -> LiveSessions:
 
 
 def server_functions(sessions: LiveSessions) -> list[Callable[..., Any]]:
-    """What the page's script calls by these names. Each takes one JSON value, which may be
-    anything, and none ends in a traceback."""
+    """The functions that the page's script calls, by these names. Each takes one JSON value, which
+    may be anything, and none raises."""
 
     def setup(_: Any) -> dict[str, Any]:
         return page_setup()
@@ -89,7 +93,7 @@ def server_functions(sessions: LiveSessions) -> list[Callable[..., Any]]:
 
 
 def page_setup() -> dict[str, Any]:
-    """What the page's script needs to draw and to save, and what never changes."""
+    """Constants that the page's script needs to draw and to save."""
     parts = [
         {
             "indices": list(PARTS[part]),

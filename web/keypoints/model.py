@@ -20,9 +20,9 @@ _making = threading.Lock()
 
 
 class Ready(NamedTuple):
-    """The loaded model, and the example that the page opens with, already answered.
+    """The loaded model, and the answered example that the page opens with.
 
-    others: the model behind other detectors, by their names, made when first asked for.
+    others: name of another detector -> the model with it, made at its first use.
     """
 
     find_faces: "FacialKeypoints"
@@ -30,14 +30,14 @@ class Ready(NamedTuple):
     others: dict[str, "FacialKeypoints"]
 
     def using(self, detector: str) -> "FacialKeypoints":
-        """The model behind the detector of that name. May be called by any thread.
+        """The model with the detector of that name. Thread-safe.
 
         Raises:
             WeightsError: the detector's weights are missing, damaged or of another kind.
         """
         if detector == self.find_faces.detector.name:
             return self.find_faces
-        with _making:  # two visitors may ask for the same one at the same time
+        with _making:  # two visitors may need the same detector at the same time
             if detector not in self.others:
                 self.others[detector] = self.find_faces.using(detector)
             return self.others[detector]

@@ -1,17 +1,21 @@
-"""The keypoint tab of the page: a photo in; keypoints, a card for each face and downloads out."""
+"""The photo view of the keypoint tab: photo, drawing, a card for each face, downloads."""
 
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from facial_keypoints.detection.detectors import DEFAULT_DETECTOR
 from keypoints_captions.photos.reader import PhotoError
 from keypoints_captions.weights import WeightsError
 from web.components import (
     DRAWING_BUDGET,
     MODEL_BUDGET,
+    OPENING_BUDGET,
     Upload,
     build_photo_input,
     clicks,
+    not_loaded,
     notice,
     photo_view,
     private,
@@ -31,58 +35,71 @@ from web.photo_transfer import PhotoTab, build_carry
 
 
 def build_tab(page: gr.Blocks) -> PhotoTab:
-    """Lays out the tab in the Gradio context of the caller.
+    """Lays out the view in the Gradio context of the caller.
 
     Args:
-        page: the Blocks that the tab is part of.
+        page: the Blocks that the view is part of.
 
     Returns:
-        What the page connects; the model is not yet loading: handlers start it and wait for it.
+        What the page connects. The model is not loading yet: handlers start it and wait for it.
     """
     ready = Background(load)
     answer = gr.State(None)
     with gr.Row(elem_classes="photo-row"):
-        with gr.Column(scale=5, min_width=320):
+        with gr.Column(scale=4, min_width=300):
             photo = build_photo_input("keypoints-photo", PHOTOS)
-        with gr.Column(scale=7, min_width=320):
+        with gr.Column(scale=6, min_width=320):
             status = gr.HTML(elem_id="keypoints-status")
             view = photo_view(label="Keypoints", show_label=False, elem_id="keypoints-view")
             detector = build_detectors()
             choices = build_choices()
-            build_downloads(answer, choices)
+            downloads = build_downloads(answer, choices)
             carry, alt_text = build_carry("Caption this photo")
-    face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
+        with gr.Column(scale=4, min_width=280, elem_classes="cards-column"):
+            face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
     inside = Inside(ready, answer)
     comparison = Comparison(ready, answer)
     build_keypoint_quality(ready)
 
     linked = LinkedSettings(detector=detector, show=choices[0], wear=choices[1])
+    usual = [choice.value for choice in choices]
+    results = [answer, status, view, face_cards, *inside.changing, *downloads, carry]
+
+    def answered(answer: PhotoAnswer, *choices: list[str]) -> list[Any]:
+        """Updates of the results; the drawing is made from the photo's own pixels."""
+        return [
+            answer.stored(),
+            summary(answer),
+            gr.update(value=_drawn(answer, *choices), visible=True),
+            cards(answer),
+            *inside_updates(len(answer.faces)),
+            *[gr.update(interactive=True)] * (len(downloads) + 1),
+        ]
+
+    def unanswered(message: str) -> list[Any]:
+        off = [gr.update(interactive=False)] * (len(downloads) + 1)
+        hidden = gr.update(value=None, visible=False)
+        return [None, message, hidden, "", *inside_updates(0), *off]
 
     def on_open(request: gr.Request) -> list[Any]:
-        detector, *drawn = settings = linked.read(request)
+        settings = linked.updates(request)
         try:
-            example = ready.get().example
-            find_faces = ready.get().using(detector)
-            if find_faces is not ready.get().find_faces:
-                with MODELS.turn():
-                    example = answer_photo(find_faces, example.path, example.name)
-            return [*_answered(example, *drawn), *settings]
+            return [*answered(ready.get().example, *usual), *settings]
         except WeightsError as error:
-            message = notice("error", "The model could not be loaded", str(error))
-            return [*_unanswered(message), *settings]
+            return [*unanswered(not_loaded(error)), *settings]
 
-    def on_photo(photo: Upload | None, detector: str, show: list[str], fun: list[str]) -> list[Any]:
+    def on_photo(photo: Upload | None, detector: str, *choices: list[str]) -> list[Any]:
         if photo is None:
-            return _unanswered("")
+            return unanswered("")
         try:
             find_faces = ready.get().using(detector)
             with MODELS.turn():
                 answer = answer_photo(find_faces, *photo)
-            return _answered(answer, show, fun)
+            return answered(answer, *choices)
         except PhotoError as error:
-            return _unanswered(notice("error", "This photo cannot be used", str(error)))
+            return unanswered(notice("error", "This photo cannot be used", str(error)))
         except WeightsError as error:
-            return _unanswered(notice("error", "The model could not be loaded", str(error)))
+            return unanswered(not_loaded(error))
 
     def on_detector(
         answer: PhotoAnswer | None, photo: Upload | None, detector: str, *choices: list[str]
@@ -91,18 +108,37 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
             photo = Upload(answer.path, answer.name)
         return on_photo(photo, detector, *choices)
 
-    results = [answer, status, view, face_cards, *inside.changing]
-    asks = {"show_progress_on": view, **private(MODEL_BUDGET)}
-    opened = page.load(on_open, None, [*results, *linked.components], **asks)
-    asked = photo.change(on_photo, [photo, detector, *choices], results, **asks)
-    again = detector.input(on_detector, [answer, photo, detector, *choices], results, **asks)
-    for answered in (asked, again):
-        inside.follow(answered)
+    def on_opened(
+        answer: PhotoAnswer | None, photo: Upload | None, detector: str, *choices: list[str]
+    ) -> list[Any]:
+        """Catches up with a link's settings, and with a visitor who did not wait for the model."""
+        updates = [gr.skip()] * len(results)
+        if answer is None:
+            return updates
+        if detector != DEFAULT_DETECTOR or (photo is not None and photo.path != answer.path):
+            return on_detector(answer, photo, detector, *choices)
+        if list(choices) != usual:
+            updates[results.index(view)] = _drawn(answer, *choices)
+        return updates
+
+    asks = {"show_progress_on": [view, status], **private(MODEL_BUDGET)}
+    current = [answer, photo, detector, *choices]
+    opened = page.load(
+        on_open,
+        None,
+        [*results, *linked.components],
+        show_progress_on=view,
+        **private(OPENING_BUDGET),
+    ).then(on_opened, current, results, show_progress="hidden", **private(MODEL_BUDGET))
+    asked = photo.change(on_photo, current[1:], results, **asks)
+    again = detector.input(on_detector, current, results, **asks)
+    for event in (asked, again):
+        inside.follow(event)
     comparison.follow(asked)
     inside.open_from(face_cards)
     gr.on(
         [choice.input for choice in choices],
-        _on_choice,
+        lambda answer, *choices: gr.skip() if answer is None else _drawn(answer, *choices),
         [answer, *choices],
         view,
         show_progress="hidden",
@@ -113,19 +149,5 @@ def build_tab(page: gr.Blocks) -> PhotoTab:
     return PhotoTab(ready, photo, answer, carry, alt_text, [opened, asked, again])
 
 
-def _answered(answer: PhotoAnswer, show: list[str], fun: list[str]) -> list[Any]:
-    return [
-        answer,
-        summary(answer),
-        answer.draw(draw_style(show), fun),
-        cards(answer),
-        *inside_updates(len(answer.faces)),
-    ]
-
-
-def _unanswered(message: str) -> list[Any]:
-    return [None, message, None, "", *inside_updates(0)]
-
-
-def _on_choice(answer: PhotoAnswer | None, show: list[str], fun: list[str]) -> Any:
-    return None if answer is None else answer.draw(draw_style(show), fun)
+def _drawn(answer: PhotoAnswer, show: list[str], fun: list[str]) -> np.ndarray:
+    return answer.draw(draw_style(show), fun)

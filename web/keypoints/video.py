@@ -1,5 +1,4 @@
-"""The video part of the keypoint tab: a clip in, the clip with its faces drawn and their points
-out."""
+"""The video view of the keypoint tab: a clip in; the drawn clip and its points out."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ from facial_keypoints.video.codec import (
     inspect_clip,
 )
 from keypoints_captions.weights import WeightsError
-from web.components import notice, private
+from web.components import not_loaded, notice, private
 from web.keypoints.choices import build_choices, draw_style
 from web.models import Background
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from facial_keypoints.video.job import ClipWork
     from web.keypoints.model import Ready
 
-#: One clip at a time; the others wait in Gradio's queue, which says so.
+#: One clip at a time; the others wait in the request queue, which tells visitors their place.
 _CLIP_BUDGET: dict[str, Any] = {"concurrency_id": "clips", "concurrency_limit": 1}
 _log = logging.getLogger(__name__)
 
@@ -76,9 +75,6 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
 
     outputs = [status, start, cancel, result, downloads, save_video, save_points]
 
-    def on_upload(path: str | None) -> list[Any]:
-        return _looked(path)
-
     def on_start(
         path: str | None, show: list[str], fun: list[str], request: gr.Request
     ) -> Iterator[list[Any]]:
@@ -103,7 +99,7 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
 
 
 def drawer(show: list[str], fun: list[str]) -> Callable[[np.ndarray, Sequence[Face]], np.ndarray]:
-    """What draws on each frame: names of `DrawStyle` and of `FILTERS`."""
+    """A function that draws on each frame; takes names of `DrawStyle` and of `FILTERS`."""
     style = draw_style(show)
 
     def draw(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
@@ -115,20 +111,20 @@ def drawer(show: list[str], fun: list[str]) -> Callable[[np.ndarray, Sequence[Fa
 _INPUT_LABEL = f"Your video, up to {MAX_SECONDS // 60} minutes and {MAX_BYTES // 1_000_000} MB"
 _INVITATION = notice(
     "info",
-    "A video goes in, the same video with its faces comes out",
+    "Upload a video to get it back with the points drawn on its faces",
     f"MP4, MOV, WebM, MKV, AVI and MPEG, {LIMITS}. The sound is kept; you get an MP4 that every "
     "browser plays, and every point of every frame as CSV.",
 )
 
 
-def _looked(path: str | None) -> list[Any]:
+def on_upload(path: str | None) -> list[Any]:
     """Updates when a file came, or was taken away."""
     if path is None:
         return _updates(_INVITATION)
     try:
         clip = inspect_clip(path)
     except VideoError as error:
-        return _updates(notice("error", "This video cannot be used", str(error)))
+        return _updates(_failure(error))
     return _updates(_about(clip), start=gr.update(interactive=True))
 
 
@@ -159,13 +155,8 @@ def _worked(
         yield _finished(work, again)
     except VideoCancelled:
         yield _updates(notice("info", "Cancelled", "The video is still here."), start=again)
-    except VideoError as error:
-        yield _updates(notice("error", "This video cannot be used", str(error)), start=again)
-    except OSError:
-        text = "The machine that runs this page could not write it; its disk may be full."
-        yield _updates(notice("error", "The video could not be saved", text), start=again)
-    except WeightsError as error:
-        yield _updates(notice("error", "The model could not be loaded", str(error)), start=again)
+    except (VideoError, OSError, WeightsError) as error:
+        yield _updates(_failure(error), start=again)
     except Exception:
         _log.exception("a clip could not be worked on")
         text = "Something failed here, not with your video; trying again may help."
@@ -174,6 +165,15 @@ def _worked(
         at_work.pop(key, None)
         if work is not None:
             work.close()
+
+
+def _failure(error: VideoError | OSError | WeightsError) -> str:
+    if isinstance(error, VideoError):
+        return notice("error", "This video cannot be used", str(error))
+    if isinstance(error, WeightsError):
+        return not_loaded(error)
+    text = "The server could not write it; its disk may be full."
+    return notice("error", "The video could not be saved", text)
 
 
 def _updates(message: str, start: Any = None, cancel: Any = None) -> list[Any]:

@@ -1,74 +1,51 @@
-"""Limits on what one request may send, where the web framework has none."""
+"""Limits on the size of request bodies."""
 
-from web.server.asgi import Application, Message, Receive, Scope, Send, refuse
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_THROWN_AWAY = 4_000_000  # bytes
 
 
-class BodyLimit:
-    """ASGI middleware: requests to some paths with a longer body get status 413 and cost no more
-    memory than the limit.
+class BodyLimits:
+    """ASGI middleware: a body over the limit of its path gets status 413.
 
-    path: end of the paths it is about, without a closing slash; "" for all of them.
-    limit: bytes. except_for: ends of paths it is not about.
+    A body whose length is announced is not read, or thrown away where it is short: browsers show
+    the answer only after they have sent all. Other bodies are read up to the limit.
+
+    default: bytes. by_path: end of a path, without a closing slash -> bytes.
     """
 
-    def __init__(self, app: Application, path: str, limit: int, except_for: tuple[str, ...] = ()):
-        self.app, self.path, self.limit, self.except_for = app, path, limit, except_for
+    def __init__(self, app: ASGIApp, default: int, by_path: Mapping[str, int]):
+        self._by_path = {end: RequestBodyLimitMiddleware(app, n) for end, n in by_path.items()}
+        self._default = RequestBodyLimitMiddleware(app, default)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _sends(scope) or not self._is_about(scope["path"].rstrip("/")):
-            await self.app(scope, receive, send)
-            return
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":  # the sender went away
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self.limit:
-                await refuse(send, 413, f"A request here may have {self.limit} bytes.")
-                return
-        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
-
-        async def replay() -> Message:
-            return whole.pop() if whole else await receive()
-
-        await self.app(scope, replay, send)
-
-    def _is_about(self, path: str) -> bool:
-        return path.endswith(self.path) and not path.endswith(self.except_for)
+        path = scope.get("path", "").rstrip("/")
+        limits = (limit for end, limit in self._by_path.items() if path.endswith(end))
+        app = next(limits, self._default)
+        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        if length.isdecimal() and int(length) > app.max_body_size:
+            if int(length) <= _THROWN_AWAY:
+                while (await receive()).get("more_body"):
+                    pass
+            await _too_large(path, app.max_body_size)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
 
-class UploadLimit:
-    """ASGI middleware: uploads to a path are cut off at a length, however many files they hold.
-    One that announces more gets status 413 at once. Nothing is kept in memory.
-
-    path: end of the path, without a closing slash. limit: bytes.
-    """
-
-    def __init__(self, app: Application, path: str, limit: int):
-        self.app, self.path, self.limit = app, path, limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _sends(scope) or not scope["path"].rstrip("/").endswith(self.path):
-            await self.app(scope, receive, send)
-            return
-        announced = dict(scope.get("headers", ())).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self.limit:
-            await refuse(send, 413, f"An upload may have {self.limit} bytes.")
-            return
-        came = 0
-
-        async def counted() -> Message:
-            nonlocal came
-            message = await receive()
-            came += len(message.get("body", b""))
-            return message if came <= self.limit else {"type": "http.disconnect"}
-
-        await self.app(scope, counted, send)
+async def explain_too_large(request: Request, _: HTTPException) -> JSONResponse:
+    """Exception handler of status 413, for the bodies whose length was not announced."""
+    return _too_large(request.url.path.rstrip("/"), request.scope["starlette.max_body_size"])
 
 
-def _sends(scope: Scope) -> bool:
-    """Whether it is a request of a kind that has a body."""
-    return scope["type"] == "http" and scope.get("method") not in ("GET", "HEAD", "OPTIONS")
+def _too_large(path: str, limit: int) -> JSONResponse:
+    """{"detail": a sentence that names the limit}."""
+    what = "An upload" if path.endswith("/upload") else "A request"
+    detail = f"{what} may have {limit} bytes."
+    return JSONResponse({"detail": detail}, status_code=413, headers={"connection": "close"})

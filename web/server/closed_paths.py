@@ -1,10 +1,11 @@
-"""What of Gradio's web server the page has no use for, closed to everybody."""
+"""Paths of Gradio's web server that the page does not use: nobody can reach them."""
 
 import re
 
-from web.server.asgi import Application, Receive, Scope, Send, refuse
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: Begins of paths, behind Gradio's prefix or without it, and what they would do.
+#: First parts of paths, with or without Gradio's prefix, and what the path would do.
 _CLOSED = (
     "deep_link",  # writes a visitor's page to the disk, to be opened by others
     "runs",  # records what visitors did, in their browsers or on Hugging Face
@@ -12,6 +13,7 @@ _CLOSED = (
     "monitoring",  # shows who asked for what and when
     "process_recording",  # takes a recording of the screen
     "proxy=",  # fetches from addresses that a visitor gives
+    "startup-events",  # starts the request queue once more
     "dev/",
     "vibe-",  # changes the page's code
     "undo-vibe-edit",
@@ -24,18 +26,18 @@ _PATTERN = re.compile(
 
 
 class ClosedPaths:
-    """ASGI middleware: such requests get status 404."""
+    """ASGI middleware: requests to closed paths get status 404."""
 
-    def __init__(self, app: Application):
-        self.app = app
+    def __init__(self, app: ASGIApp):
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
         if scope["type"] == "http" and is_closed(scope["path"], scope.get("root_path", "")):
-            await refuse(send, 404, "There is nothing here.")
-        else:
-            await self.app(scope, receive, send)
+            app = JSONResponse({"detail": "There is nothing here."}, status_code=404)
+        await app(scope, receive, send)
 
 
 def is_closed(path: str, prefix: str = "") -> bool:
-    """Whether a path, decoded, is one of these; `prefix` is what a proxy puts before it."""
+    """Whether a decoded path is closed; `prefix` is what a proxy puts before it."""
     return _PATTERN.match(path.removeprefix(prefix.rstrip("/"))) is not None

@@ -1,25 +1,29 @@
-"""What happens to a request that nobody expected."""
+"""Unexpected errors of the web server: one line in the log, one sentence for the visitor."""
 
+import asyncio
 import logging
 import traceback
 
 from starlette.requests import ClientDisconnect
-
-from web.server.asgi import Application, Message, Receive, Scope, Send, refuse
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
+_SENTENCE = "This request cannot be answered; reload the page."
 
 
 class LastResort:
-    """ASGI middleware: what the application raises becomes status 500 with a sentence, and one
-    line in the log, for whoever finds such a request may send it ten thousand times."""
+    """ASGI middleware: an exception of the application becomes status 500 with a sentence.
 
-    def __init__(self, app: Application):
-        self.app = app
+    The log gets one line and no traceback: a visitor may repeat such a request ten thousand times.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         answering = False
 
@@ -29,17 +33,17 @@ class LastResort:
             await send(message)
 
         try:
-            await self.app(scope, receive, watched)
-        except ClientDisconnect:  # the sender went away
+            await self._app(scope, receive, watched)
+        except (ClientDisconnect, asyncio.CancelledError):  # the visitor left, or the server stops
             return
         except Exception as error:
             _log.error("a request failed: %s", described(error))
             if not answering:
-                await refuse(send, 500, "This request cannot be answered; reload the page.")
+                await JSONResponse({"detail": _SENTENCE}, status_code=500)(scope, receive, send)
 
 
 def described(error: BaseException) -> str:
-    """The error's type and where it was raised, on one line and without what was sent."""
+    """The error's type and the line that raised it, without any of the visitor's data."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where}"

@@ -1,16 +1,18 @@
-"""What whoever runs the page asks it: does it live, is it ready."""
+"""Liveness and readiness endpoints."""
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
 from web.models import Background
-from web.server.asgi import Application, Receive, Scope, Send
 
 
 class Health:
-    """How the process fares.
+    """State of the process.
 
     models: by name. version: of the page.
     """
@@ -24,7 +26,7 @@ class Health:
         """{"status", "models", "version", "seconds_up"}.
 
         status: "ready"; "loading" until every model is; "failed" where one cannot be loaded;
-            "stopping" from the signal to stop on.
+            "stopping" after the signal to stop.
         models: name -> "loading", "ready" or "failed".
         """
         models = {name: model.state for name, model in self._models.items()}
@@ -41,25 +43,16 @@ class Health:
             "seconds_up": round(time.monotonic() - self._since, 1),
         }
 
+    def routes(self) -> list[Route]:
+        """`/health`: the report, with status 200 when the page is ready and 503 otherwise, for load
+        balancers. `/health/live`: status 200 as long as the process answers, for supervisors that
+        restart it. Neither needs a login."""
 
-class HealthAnswers:
-    """ASGI middleware: `/health` has the report, with status 200 when the page is ready and 503
-    otherwise, for whoever sends visitors here; `/health/live` has status 200 as long as the
-    process answers, for whoever restarts it. Neither needs a login.
-    """
+        def answer(request: Request) -> JSONResponse:
+            report = self.report()
+            well = report["status"] == "ready" or request.url.path.endswith("/live")
+            return JSONResponse(
+                report, status_code=200 if well else 503, headers={"cache-control": "no-store"}
+            )
 
-    def __init__(self, app: Application, report: Callable[[], dict[str, Any]]):
-        self.app, self.report = app, report
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"].removeprefix(scope.get("root_path", "")).rstrip("/")
-        if scope["type"] != "http" or path not in ("/health", "/health/live"):
-            await self.app(scope, receive, send)
-            return
-        report = self.report()
-        well = report["status"] == "ready" or path == "/health/live"
-        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        await send(
-            {"type": "http.response.start", "status": 200 if well else 503, "headers": headers}
-        )
-        await send({"type": "http.response.body", "body": json.dumps(report).encode()})
+        return [Route("/health", answer), Route("/health/live", answer)]

@@ -1,4 +1,4 @@
-"""The log: a line for each request, in words or as JSON, and nothing personal in it."""
+"""The log: a line for each request, as text or JSON, without personal data."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ FORMATS = ("text", "json")
 
 
 class JsonLines(logging.Formatter):
-    """{"time", "level", "logger", "message"} and what the line's `fields` hold."""
+    """{"time", "level", "logger", "message"} and the record's `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -26,7 +26,7 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """Time, message, and the line's `fields` as name=value."""
+    """Time, level, message, and the record's `fields` as name=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, "fields", {})
@@ -38,16 +38,11 @@ class TextLines(logging.Formatter):
 
 
 def use_log(form: str) -> None:
-    """From now on everything is logged to stderr, in one of `FORMATS`. Call it again when the web
-    server has started, which brings handlers of its own."""
+    """From now on everything is logged to stderr, in one of `FORMATS`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger(REQUESTS).setLevel(logging.INFO)
-    for name in ("uvicorn", "uvicorn.error"):
-        server = logging.getLogger(name)
-        server.handlers.clear()
-        server.propagate = True
 
 
 #: The logger of the requests.
@@ -57,10 +52,10 @@ REQUESTS = "requests"
 def log_request(
     endpoint: str, seconds: float, outcome: str, size: int | None = None, **more: Any
 ) -> None:
-    """One line on one request.
+    """Logs one request.
 
-    endpoint: what was asked for, without anything of the visitor's in it. size: bytes that came;
-    the line has their `size_class` only, because an exact size can tell whose photo it was.
+    endpoint: without a visitor's data. size: bytes received; only their `size_class` is logged,
+    because an exact size can identify a photo.
     """
     fields = {"endpoint": endpoint, "outcome": outcome, "ms": round(1000 * seconds), **more}
     if size is not None:
@@ -69,7 +64,7 @@ def log_request(
 
 
 def size_class(size: int) -> str:
-    """How large a file of so many bytes is, roughly."""
+    """Rough size of a file of so many bytes."""
     for limit, name in ((100_000, "<100kB"), (1_000_000, "<1MB"), (10_000_000, "<10MB")):
         if size < limit:
             return name

@@ -1,26 +1,30 @@
-"""Everything between the network and the page, in the order a request passes it."""
+"""The middleware between network and page, in the order a request passes it."""
 
 from starlette.middleware import Middleware
 
-from web.server.body_limit import BodyLimit, UploadLimit
+from facial_keypoints.video.sessions import LiveLimits
+from web.server.body_limit import BodyLimits
 from web.server.closed_paths import ClosedPaths
 from web.server.errors import LastResort
+from web.server.request_log import RequestLog
 from web.server.response_headers import ResponseHeaders
 
 _REQUEST_BYTES = 4_000_000  # the page's own requests have a few kilobytes
-_UPLOAD = "/upload"
+#: One call of a live function carries a frame in base64, and a few fields more.
+_FRAME_BYTES = LiveLimits.frame_bytes * 4 // 3 + 4096
 
 
-def guards(upload_bytes: int) -> list[Middleware]:
-    """For Gradio's web server.
+def middleware(upload_bytes: int) -> list[Middleware]:
+    """The whole stack.
 
     Args:
-        upload_bytes: what the largest file accepted has.
+        upload_bytes: size of the largest file accepted.
     """
+    by_path = {"/upload": upload_bytes + _REQUEST_BYTES, "/component_server": _FRAME_BYTES}
     return [
+        Middleware(RequestLog),
         Middleware(ResponseHeaders),
         Middleware(LastResort),
         Middleware(ClosedPaths),
-        Middleware(BodyLimit, path="", limit=_REQUEST_BYTES, except_for=(_UPLOAD,)),
-        Middleware(UploadLimit, path=_UPLOAD, limit=upload_bytes + _REQUEST_BYTES),
+        Middleware(BodyLimits, default=_REQUEST_BYTES, by_path=by_path),
     ]

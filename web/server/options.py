@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from web.server.logging import FORMATS
 
-#: Where a name and password are read from that must not stand in the list of processes.
+#: Environment variable for name and password: the list of processes shows command lines.
 AUTH = "PHOTO_PAGE_AUTH"
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """host, port, share, root_path, auth (None, or a name and a password), log_format, mcp.
 
-    Ends the process with a sentence where one is malformed.
+    Ends the process with a message where an option is malformed.
     """
     parser = argparse.ArgumentParser(description="Facial keypoints and captions, as a web page.")
     add = parser.add_argument
@@ -34,7 +34,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         type=_root_path,
         default=os.environ.get("GRADIO_ROOT_PATH", ""),
         metavar="/PATH",
-        help="where a reverse proxy shows the page; or GRADIO_ROOT_PATH",
+        help="path of the page behind a reverse proxy; or GRADIO_ROOT_PATH",
     )
     add(
         "--auth",
@@ -47,7 +47,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--log-format",
         choices=FORMATS,
         default="text",
-        help="a line for each request, in words or as JSON, on stderr (%(default)s)",
+        help="format of the log on stderr, one line for each request (%(default)s)",
     )
     add(
         "--mcp",
@@ -73,6 +73,6 @@ def _root_path(text: str) -> str:
 
 def _auth(text: str) -> tuple[str, str]:
     user, colon, password = text.partition(":")
-    if not (user and colon and password):  # what came may hold a password, so it is not repeated
+    if not (user and colon and password):  # not repeated: it may hold a password
         raise argparse.ArgumentTypeError("expected USER:PASSWORD, neither of them empty")
     return user, password

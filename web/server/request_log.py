@@ -1,12 +1,13 @@
-"""Middleware that logs uploads and refused requests; events are logged by `LoggedBlocks`."""
+"""Middleware that logs uploads and refused requests; `PageBlocks` logs the events."""
 
 import re
 import time
 
-from web.server.asgi import Application, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from web.server.logging import log_request
 
-#: The names of Gradio's paths; what follows them is the visitor's.
+#: Gradio's paths; what follows them may be a visitor's data.
 _ENDPOINT = re.compile(
     r"(?:/gradio_api)?/(queue/join|queue/data|call|run|api|upload|upload_progress|file|stream"
     r"|component_server|config|info|login|logout|heartbeat|cancel|reset|assets|static|theme)\b"
@@ -16,7 +17,7 @@ _ENDPOINT = re.compile(
 class RequestLog:
     """ASGI middleware: logs uploads, and every request that is answered with an error."""
 
-    def __init__(self, app: Application):
+    def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +49,7 @@ class RequestLog:
 
 
 def endpoint(path: str) -> str:
-    """What a path asks for, without what is the visitor's own: "upload", "page", "other" …"""
+    """Name of a path without a visitor's data: "upload", "page", "other" …"""
     if path in ("", "/"):
         return "page"
     found = _ENDPOINT.match(path)

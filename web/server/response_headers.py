@@ -1,14 +1,15 @@
-"""Headers that tell browsers what the page does not do, so that nobody makes it do so."""
+"""Security headers of every response."""
 
 import os
 
-from web.server.asgi import Application, Message, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Sites that may show the page in a frame of theirs.
+#: Sites that may show the page in a frame.
 _FRAMES = "https://huggingface.co https://*.huggingface.co https://*.hf.space"
-#: On Hugging Face, Gradio shows whose Space it is.
+#: On Hugging Face, Gradio shows the owner of the Space.
 _SPACE = " https://huggingface.co https://*.huggingface.co" if os.environ.get("SPACE_ID") else ""
-#: Nothing is loaded from, or sent to, anywhere else. Gradio needs inline scripts and `eval`.
+#: The page loads from and sends to its own server only. Gradio needs inline scripts and `eval`.
 _CONTENT = "; ".join(
     (
         "default-src 'self'",
@@ -31,34 +32,27 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-#: What others uploaded is looked at, never run, even when it is opened by its own address.
-_UPLOADS = "/file="
-_UPLOAD_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; sandbox"
+#: Uploads may be displayed, never executed, even when they are opened by their own address.
+_UPLOADS = {
+    "content-security-policy": "default-src 'none'; img-src 'self'; media-src 'self'; sandbox",
+    "cache-control": "private, no-store",
+}
 
 
 class ResponseHeaders:
-    """ASGI middleware: adds `HEADERS` to every answer that does not have them."""
+    """ASGI middleware: adds `HEADERS` to a response, except those that it has already."""
 
-    def __init__(self, app: Application):
-        self.app = app
+    def __init__(self, app: ASGIApp):
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = dict(HEADERS)
-        if _UPLOADS in scope["path"]:
-            headers["content-security-policy"] = _UPLOAD_POLICY
-            headers["cache-control"] = "private, no-store"
+        added = HEADERS | (_UPLOADS if "/file=" in scope.get("path", "") else {})
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message.get("headers", ())}
-                added = [(name.encode(), value.encode()) for name, value in headers.items()]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    *(header for header in added if header[0] not in present),
-                ]
+                headers = MutableHeaders(scope=message)
+                for name, value in added.items():
+                    headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        await self._app(scope, receive, with_headers)

@@ -1,4 +1,4 @@
-"""Where visitors' files lie for some minutes, and that they do not lie there longer."""
+"""Folders of visitors' files, and the deletion of old files."""
 
 import os
 import tempfile
@@ -7,16 +7,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-_GRADIO = "GRADIO_TEMP_DIR"  # the environment variable by which Gradio is told its folder
+_GRADIO = "GRADIO_TEMP_DIR"  # environment variable: Gradio's folder for uploads
 
 
 def use_own_folders() -> list[Path]:
-    """The folders of uploads and of what else this process writes for a while; call it before the
-    page is built.
+    """Creates the folders of uploads and of temporary files and makes them the process's default;
+    call it before the page is built.
 
-    They can be read by this user only, and are the same after a restart, so that what a killed
-    process left behind is deleted too. Where GRADIO_TEMP_DIR is set, uploads lie there, and it
-    is the only one.
+    Only this user can read them. They are the same after a restart, so that files of a killed
+    process are deleted too. Where GRADIO_TEMP_DIR is set, it is the only folder.
     """
     if os.environ.get(_GRADIO):
         folders = [Path(os.environ[_GRADIO])]
@@ -30,10 +29,10 @@ def use_own_folders() -> list[Path]:
 
 
 def delete_regularly(folders: Sequence[Path], every: float, age: float) -> None:
-    """Calls `delete_older` now and from then on, in a thread that ends with the process; seconds.
+    """Calls `delete_older` every so many seconds, in a thread that ends with the process.
 
-    Gradio deletes what it knows of; this is for the rest: uploads broken off, empty folders, what
-    a process before this one left.
+    Gradio deletes the files that it knows of; this deletes the others: broken uploads, empty
+    folders, files of an earlier process.
     """
 
     def repeat() -> None:
@@ -46,8 +45,7 @@ def delete_regularly(folders: Sequence[Path], every: float, age: float) -> None:
 
 
 def delete_older(folder: Path, age: float) -> None:
-    """Deletes files below the folder that nobody wrote for `age` seconds, and folders that are
-    empty for as long."""
+    """Deletes files below the folder, and empty folders, that did not change for `age` seconds."""
     latest = time.time() - age
     for parent, folders, names in os.walk(folder, topdown=False):
         for name in names:
@@ -64,7 +62,7 @@ def delete_older(folder: Path, age: float) -> None:
 
 
 def _own_folder() -> Path:
-    """A folder in the system's temporary one, with a name that stays, readable by this user."""
+    """A folder with a fixed name in the system's temporary folder, readable by this user only."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     folder = Path(tempfile.gettempdir(), f"photo-page-{user}")
     try:
@@ -73,13 +71,13 @@ def _own_folder() -> Path:
         if folder.is_symlink() or (isinstance(user, int) and status.st_uid != user):
             raise PermissionError(folder)
         folder.chmod(0o700)
-    except OSError:  # somebody else took the name
+    except OSError:  # the name belongs to another user
         return Path(tempfile.mkdtemp(prefix="photo-page-"))
     return folder
 
 
 def _changed(path: Path) -> float:
-    """When it came here or was last written; infinity where it is gone."""
+    """Time of its last change; infinity where it is deleted."""
     try:
         return path.lstat().st_ctime
     except OSError:

@@ -1,4 +1,4 @@
-"""The turns of the models: how many at once, on how many cores."""
+"""Compute slots: how many at once, on how many cores."""
 
 import threading
 import time
@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from keypoints_captions.cores import usable_cores
-from web.models import Turns
+from web.models import ComputeSlots
 
 
-def test_no_more_at_once_than_there_are_turns() -> None:
-    turns, inside, most = Turns(2, cores=2), [], []
+def test_no_more_at_once_than_there_are_slots() -> None:
+    slots, inside, most = ComputeSlots(2, cores=2), [], []
 
     def work(_: int) -> None:
-        with turns.turn():
+        with slots.turn():
             inside.append(1)
             most.append(len(inside))
             time.sleep(0.01)
@@ -25,15 +25,15 @@ def test_no_more_at_once_than_there_are_turns() -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(12)))
     assert max(most) == 2
-    assert not turns.busy
+    assert not slots.busy
 
 
 def test_alone_it_gets_every_core_and_among_others_one() -> None:
-    turns, seen = Turns(2, cores=3), []
+    slots, seen = ComputeSlots(2, cores=3), []
     first_inside, release = threading.Event(), threading.Event()
 
     def first() -> None:
-        with turns.turn():
+        with slots.turn():
             seen.append(torch.get_num_threads())
             first_inside.set()
             assert release.wait(10)
@@ -41,8 +41,8 @@ def test_alone_it_gets_every_core_and_among_others_one() -> None:
     usual = torch.get_num_threads()
     thread = threading.Thread(target=first)
     thread.start()
-    assert first_inside.wait(10) and turns.busy
-    with turns.turn():
+    assert first_inside.wait(10) and slots.busy
+    with slots.turn():
         seen.append(torch.get_num_threads())
     release.set()
     thread.join()
@@ -50,17 +50,17 @@ def test_alone_it_gets_every_core_and_among_others_one() -> None:
     assert seen == [3, 1]
 
 
-def test_a_turn_ends_with_an_error_too() -> None:
-    turns = Turns(1, cores=1)
-    with pytest.raises(KeyError), turns.turn():
+def test_an_error_frees_the_slot() -> None:
+    slots = ComputeSlots(1, cores=1)
+    with pytest.raises(KeyError), slots.turn():
         raise KeyError
-    assert not turns.busy
+    assert not slots.busy
 
 
 def test_steps_leave_room_between_them() -> None:
-    turns = Turns(1, cores=1)
-    steps = turns.one_by_one(turns.busy for _ in range(3))
-    assert [(step, turns.busy) for step in steps] == [(True, False)] * 3
+    slots = ComputeSlots(1, cores=1)
+    steps = slots.one_by_one(slots.busy for _ in range(3))
+    assert [(step, slots.busy) for step in steps] == [(True, False)] * 3
 
 
 @pytest.fixture
