@@ -1,5 +1,6 @@
 """The programs of `train/` end with a sentence where something they are given is missing."""
 
+import argparse
 import runpy
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keypoints_captions.weights import WeightsError
+from train.benchmark import speed
 from train.captioning.run import CaptionConfig, pretrained_encoder
 from train.command_line import run
 
@@ -54,3 +56,13 @@ def test_without_a_network_the_option_that_helps_is_named(
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(FileNotFoundError, match="--encoder-weights"):
         pretrained_encoder(CaptionConfig())
+
+
+@pytest.mark.parametrize(("options", "detector"), [([], "cnn"), (["--detector", "haar"], "haar")])
+def test_speed_is_measured_with_the_chosen_detector(
+    options: list[str], detector: str, capsys: pytest.CaptureFixture
+) -> None:
+    parser = argparse.ArgumentParser()
+    speed.add_arguments(parser)
+    speed.run(parser.parse_args([*options, "--repeats", "1"]))
+    assert f"| whole pipeline ({detector}), 640×480, one face |" in capsys.readouterr().out

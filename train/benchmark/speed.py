@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from facial_keypoints.pipeline import FacialKeypoints
+from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "astronaut.jpg"
@@ -19,22 +19,23 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "astrona
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m train.evaluate speed`."""
     parser.add_argument("--weights", help="path without suffix; the project's own by default")
+    parser.add_argument("--detector", choices=("auto", *DETECTORS), default="auto")
     parser.add_argument("--repeats", type=int, default=100)
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
-    pipeline = FacialKeypoints.load(options.weights, detector="haar")
+    pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
     predictor = pipeline.predictor
     size = predictor.config.input_size
     crop = np.zeros((1, size, size, 3), np.uint8)
     scene = example_scene()
-    box = pipeline.detector(scene)[0].box[None]
+    detector, found = pipeline.detector.name, pipeline.detector(scene)[:1]
     steps: dict[str, Callable[[], object]] = {
         "one face crop through the CNN, batch 1": lambda: predictor.run_network(crop),
-        "both readings of one face, with its pose": lambda: pipeline.predict(scene, box),
-        "detector, 640×480": lambda: pipeline.detector(scene),
-        "whole pipeline, 640×480, one face": lambda: pipeline(scene),
+        "one detected face's keypoints and pose": lambda: pipeline.predict_detections(scene, found),
+        f"detector ({detector}), 640×480": lambda: pipeline.detector(scene),
+        f"whole pipeline ({detector}), 640×480, one face": lambda: pipeline(scene),
     }
     precision = str(next(predictor.network.stem.parameters()).dtype).removeprefix("torch.")
     print(f"{torch.get_num_threads()} threads, convolutions in {precision}, median and quickest")

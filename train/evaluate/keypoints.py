@@ -8,13 +8,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
 from facial_keypoints.landmarks.network import KeypointNet
 from facial_keypoints.landmarks.predictor import TOLERANCE, KeypointPredictor, Keypoints
-from facial_keypoints.pipeline import FacialKeypoints, load_network
+from facial_keypoints.pipeline import DETECTORS, FacialKeypoints, load_network
 from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.keypoints.metrics import area_under_curve, failure_rate, point_errors, predict_from_boxes
 from train.keypoints.non_faces import TRAINING_PHOTOS, read_non_faces
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m train.evaluate keypoints`."""
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of faces")
     parser.add_argument("--weights", help="path without suffix; the project's own by default")
+    parser.add_argument("--detector", choices=("auto", *DETECTORS), default="auto")
     parser.add_argument("--background", type=Path, help="photos without faces: false alarms")
     parser.add_argument("--sheet", type=Path, help="write the 16 worst faces as a picture here")
 
@@ -51,9 +53,10 @@ def run(options: argparse.Namespace) -> None:
     results = {name: predict_from_boxes(network, faces, passes=1) for name, faces in sets.items()}
     print_errors(sets, results)
     print_steps(sets, network)
-    print_pipeline(sets, FacialKeypoints.load(options.weights, detector="haar"))
+    pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
+    print_pipeline(sets, pipeline)
     if options.background:
-        print_false_alarms(options)
+        print_false_alarms(pipeline, options.background)
     if options.sheet:
         write_worst(options.sheet, sets["LFPW test"], results["LFPW test"])
 
@@ -94,7 +97,7 @@ def print_errors(sets: dict[str, LoadedFaces], results: dict[str, Keypoints]) ->
         sure = confidence > 0.8
         right = (errors[sure] < 100 * TOLERANCE).mean() if sure.any() else float("nan")
         print(
-            f"| {name} | {_rank_correlation(confidence.ravel(), -errors.ravel()):.2f} | "
+            f"| {name} | {spearmanr(confidence.ravel(), -errors.ravel()).statistic:.2f} | "
             f"{100 * sure.mean():.0f} % | {100 * right:.1f} % |"
         )
 
@@ -149,15 +152,15 @@ def _found_faces(pipeline: FacialKeypoints, faces: LoadedFaces) -> tuple[np.ndar
     return np.array(found), extra
 
 
-def print_false_alarms(options: argparse.Namespace) -> None:
+def print_false_alarms(pipeline: FacialKeypoints, background: Path) -> None:
     """Faces reported on photos without any, which training never saw."""
-    photos = read_non_faces(options.background, limit=400, skip=TRAINING_PHOTOS)
-    pipeline = FacialKeypoints.load(options.weights, detector="haar")
+    photos = read_non_faces(background, limit=400, skip=TRAINING_PHOTOS)
     alone = sum(len(pipeline.detector(photo)) for photo in photos)
     scored = sum(len(pipeline(photo)) for photo in photos)
     print(
         f"\nFalse faces on {len(photos)} photos without a face: {alone / len(photos):.3f} a "
-        f"photo by the cascades alone, {scored / len(photos):.3f} after the CNN's face score."
+        f"photo by the detector ({pipeline.detector.name}) alone, "
+        f"{scored / len(photos):.3f} after the CNN's face score."
     )
 
 
@@ -180,10 +183,3 @@ def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int
 def _yaw(points: np.ndarray, image: np.ndarray) -> float:
     pose = estimate_pose(points, (image.shape[1], image.shape[0]))
     return pose.yaw if pose else 0.0
-
-
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's."""
-    ranks = [np.argsort(np.argsort(values)).astype(np.float64) for values in (a, b)]
-    matrix = np.asarray(np.corrcoef(ranks[0], ranks[1]))
-    return float(matrix[0, 1])
