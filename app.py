@@ -36,7 +36,7 @@ def main() -> None:
     stopping = Stopping()
     # Gradio deletes what it knows of first; this is what it has forgotten.
     delete_regularly(use_own_folders(), DELETE_EVERY, DELETE_AGE + 2 * DELETE_EVERY)
-    page, line, models = build_page()
+    page, line, models = build_page(options.weights, options.device)
     health = Health(models, VERSION)
     try:
         _, local, public = page.launch(
