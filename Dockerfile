@@ -14,9 +14,11 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860
 RUN useradd --create-home --uid 1000 page
 WORKDIR /home/page/app
 
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 COPY requirements.txt .
 RUN if [ -n "$TORCH_INDEX" ]; then \
-      pip install --index-url "$TORCH_INDEX" "torch>=2.10" "torchvision>=0.25"; \
+      grep -oE '^torch(vision)?[>=.0-9]+' requirements.txt \
+        | xargs pip install --index-url "$TORCH_INDEX"; \
     fi \
     && pip install -r requirements.txt
 
@@ -28,7 +30,7 @@ COPY keypoints_captions/ keypoints_captions/
 COPY web/ web/
 COPY app.py ./
 
-USER page
+USER 1000
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/health', timeout=4)"]

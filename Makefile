@@ -4,6 +4,9 @@
 # make format ruff's formatting
 # make audit  known holes in the packages installed; needs the network
 #
+# make run TORCH_INDEX=ADDRESS   with the PyTorch of that package index: pip's own is for GPUs and 5 GB
+#             larger than the CPU build, whose address pytorch.org tells
+#
 # Each makes the virtual environment .venv and installs into it what it needs, once.
 
 # The first Python from 3.11 on; `make PYTHON=/usr/bin/python3.13 run` for another.
@@ -11,6 +14,9 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 BIN := .venv/bin
+# The PyTorch of another index first, then the rest, which is content with it.
+TORCH := $(if $(TORCH_INDEX),$(BIN)/python -m pip install --disable-pip-version-check --quiet \
+	--index-url "$(TORCH_INDEX)" $$(grep -oE '^torch(vision)?[>=.0-9]+' requirements.txt),true)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -r
 
 .PHONY: run test lint format audit
@@ -37,11 +43,13 @@ format: .venv/installed-dev
 
 .venv/installed: requirements.txt | $(BIN)/python
 	@echo "Installing requirements.txt into .venv: a few minutes, once."
+	@$(TORCH)
 	@$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt requirements.txt | $(BIN)/python
 	@echo "Installing requirements-dev.txt into .venv: a few minutes, once."
+	@$(TORCH)
 	@$(INSTALL) requirements-dev.txt
 	@touch $@ .venv/installed
 

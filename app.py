@@ -28,7 +28,7 @@ def main() -> None:
     use_log(options.log_format)
     # Gradio deletes the files that it knows of; this deletes the others.
     delete_regularly(use_own_folders(), DELETE_EVERY, DELETE_AGE + 2 * DELETE_EVERY)
-    page, queue, models = build_page()
+    page, queue, models = build_page(options.weights, options.device)
     health = Health(models, VERSION)
     try:
         site = build_site(

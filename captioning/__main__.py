@@ -12,6 +12,7 @@ from captioning.options import SearchOptions
 from keypoints_captions.command_line import (
     FAILED,
     Outcome,
+    add_model_arguments,
     add_photo_arguments,
     check_output_file,
     exit_with,
@@ -20,7 +21,6 @@ from keypoints_captions.command_line import (
     write_result,
 )
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES
-from keypoints_captions.weights import WeightsError
 
 BATCH = 32  # photos through the encoder and the search at once
 
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     try:
-        captioner = Captioner.load(options.weights)
-    except WeightsError as error:
+        captioner = Captioner.load(options.weights, options.device)
+    except ValueError as error:
         parser.exit(FAILED, f"{parser.prog}: {error}\n")
 
     def read(path: Path) -> tuple[Path, np.ndarray]:
@@ -77,9 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--num-captions", type=int, default=1, help="captions a photo; default: %(default)s"
     )
-    parser.add_argument(
-        "--weights", type=Path, help="folder of the captioner's weights; default: the project's"
-    )
+    add_model_arguments(parser, "folder of the captioner's weights")
     return parser
 
 
@@ -87,5 +85,10 @@ def _with_error(outcome: Outcome[Record]) -> Record:
     return outcome.result or Record(str(outcome.path), error=outcome.error or "")
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """The command that pip installs."""
     exit_with(main)
+
+
+if __name__ == "__main__":
+    command()

@@ -26,10 +26,13 @@ from captioning.search import (
     spoken,
 )
 from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words
+from keypoints_captions.device import pick_device
+from keypoints_captions.files import shipped
+from keypoints_captions.hub import HubModel, find_weights
 from keypoints_captions.precision import fastest_precision
 from keypoints_captions.weights import load_model
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+WEIGHTS = shipped("weights")
 ENCODER_NAME, DECODER_NAME = "captioning_encoder", "captioning_decoder"
 _RUNNERS_UP = 5
 
@@ -79,8 +82,10 @@ def load_parts(folder: str | Path) -> Parts:
     )
 
 
-class Captioner:
+class Captioner(HubModel):
     """Captions photos. Make one with `Captioner.load`; calls may come from several threads."""
+
+    PAIRS, CARD = (ENCODER_NAME, DECODER_NAME), "captioning"
 
     def __init__(
         self,
@@ -104,16 +109,24 @@ class Captioner:
         self.decoder.to(self._decoder_precision)
 
     @classmethod
-    def load(cls, weights: str | Path | None = None, device: str = "cpu") -> "Captioner":
+    def load(
+        cls, weights: str | Path | None = None, device: str | torch.device | None = None
+    ) -> "Captioner":
         """Loads the encoder, the decoder, the vocabulary and the preprocessing.
 
-        weights: the folder with `captioning_encoder` and `captioning_decoder` (each
-            .safetensors and .json); the project's own `weights/` without.
-        device: "cpu" or a CUDA device.
-        Raises keypoints_captions.weights.WeightsError where a file is missing or damaged.
+        weights: the folder, or the repository of the Hugging Face Hub (OWNER/NAME), with
+            `captioning_encoder` and `captioning_decoder` (each .safetensors and .json), or the
+            path of one of these files; the project's own without.
+        device: of torch; by default a GPU where there is one.
+        Raises keypoints_captions.weights.WeightsError where a file is missing or damaged,
+        ValueError where there is no such device.
         """
-        parts = load_parts(WEIGHTS if weights is None else weights)
-        return cls(*parts, device=device)
+        device = pick_device(device)
+        pair = find_weights(weights, ENCODER_NAME)
+        folder = pair.parent if pair.name in cls.PAIRS else pair
+        captioner = cls(*load_parts(folder), device=device)
+        captioner.pairs = tuple(folder / name for name in cls.PAIRS)
+        return captioner
 
     def __call__(
         self,

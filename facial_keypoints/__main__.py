@@ -19,6 +19,7 @@ from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
 from keypoints_captions.command_line import (
     FAILED,
     Outcome,
+    add_model_arguments,
     add_photo_arguments,
     check_output_file,
     exit_with,
@@ -29,7 +30,6 @@ from keypoints_captions.command_line import (
 )
 from keypoints_captions.files import replacing
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
-from keypoints_captions.weights import WeightsError
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
 
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check = check_clip_usage if clips else _check_usage
     check(parser, options, stems)
     try:
-        find_faces = FacialKeypoints.load(detector=options.detector)
-    except WeightsError as error:
+        find_faces = FacialKeypoints.load(options.weights, options.detector, options.device)
+    except ValueError as error:
         parser.exit(FAILED, f"{parser.prog}: {error}\n")
     if clips:
         return run_clips(find_faces, options, stems)
@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "With --format pts, --output is a folder that gets NAME_0.pts, NAME_1.pts … for the faces "
         "of each photo; without it, the one face of one photo is written to standard output."
     )
+    add_model_arguments(parser, "folder, or file without its suffix, of the keypoint network")
     return parser
 
 
@@ -185,5 +186,10 @@ def _write_only_face(parser: argparse.ArgumentParser, record: Record) -> None:
         print(f"{record['file']}: no face found", file=sys.stderr)
 
 
-if __name__ == "__main__":
+def command() -> None:
+    """The command that pip installs."""
     exit_with(main)
+
+
+if __name__ == "__main__":
+    command()

@@ -22,26 +22,33 @@ from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from keypoints_captions.device import pick_device
+from keypoints_captions.hub import HubModel, find_weights
 from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.precision import fastest_precision
 from keypoints_captions.weights import load_model
 
-DEFAULT_WEIGHTS = Path(__file__).parent.parent / "weights" / "facial_keypoints"
+NAME, DETECTOR_NAME = "facial_keypoints", "face_detector"  # of the weights' files
 
 #: Names for `--detector` -> what makes it.
-DETECTORS: dict[str, Callable[[], Detector]] = {"cnn": CnnDetector.load, "haar": HaarDetector}
+DETECTORS: dict[str, Callable[[str | Path | None, torch.device | None], Detector]] = {
+    "cnn": CnnDetector.load,
+    "haar": lambda weights, device: HaarDetector(),
+}
 
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
 MIN_SCORE = 0.5
 
 
-class FacialKeypoints:
+class FacialKeypoints(HubModel):
     """Finds faces in a photo and predicts 68 keypoints on each.
 
     fk = FacialKeypoints.load()
     for face in fk(image):
         face.points
     """
+
+    PAIRS, CARD = (NAME, DETECTOR_NAME), NAME
 
     def __init__(
         self, predictor: KeypointPredictor, detector: Detector, min_score: float = MIN_SCORE
@@ -58,18 +65,26 @@ class FacialKeypoints:
         """Loads the trained CNN, ready to use.
 
         Args:
-            weights: path of NAME.safetensors (NAME.json beside it); the project's own by default.
+            weights: path of NAME.safetensors (NAME.json beside it); a folder or a repository of
+                the Hugging Face Hub (OWNER/NAME) with `facial_keypoints` and, where it is not the
+                project's own, `face_detector`; the project's own by default.
             detector: `auto`, `cnn`, `haar`, or any `Detector`.
-            device: of torch; by default a GPU where there is one.
+            device: of torch, for both networks; by default a GPU where there is one.
 
         Raises:
             WeightsError: the weights are missing, damaged or of another kind.
-            ValueError: no detector has that name.
+            ValueError: there is no such detector or device.
         """
-        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        network = load_network(weights).to(device)
+        device = pick_device(device)
+        pair = find_weights(weights, NAME)
+        beside = pair.parent / DETECTOR_NAME
+        if pair.name != NAME or not beside.with_name(f"{DETECTOR_NAME}.json").is_file():
+            beside = find_weights(None, DETECTOR_NAME)
+        network = load_network(pair).to(device)
         network.convolve_in(_network_precision(network))
-        return cls(KeypointPredictor(network), make_detector(detector))
+        model = cls(KeypointPredictor(network), make_detector(detector, device, beside))
+        model.pairs = (pair, beside)
+        return model
 
     def using(self, detector: str | Detector) -> "FacialKeypoints":
         """The same CNN behind another detector.
@@ -78,7 +93,11 @@ class FacialKeypoints:
             WeightsError: the detector's weights are missing, damaged or of another kind.
             ValueError: no detector has that name.
         """
-        return FacialKeypoints(self.predictor, make_detector(detector), self.min_score)
+        beside = self.pairs[1] if self.pairs else None
+        other = make_detector(detector, self.predictor.device, beside)
+        model = FacialKeypoints(self.predictor, other, self.min_score)
+        model.pairs = self.pairs
+        return model
 
     def __call__(self, image: np.ndarray | Image.Image) -> list[Face]:
         """Faces of a photo, the surest first; an empty list where there is none.
@@ -133,7 +152,7 @@ def load_network(weights: str | Path | None = None) -> KeypointNet:
     Raises:
         WeightsError: the weights are missing, damaged or of another kind.
     """
-    state, metadata = load_model(weights or DEFAULT_WEIGHTS)
+    state, metadata = load_model(find_weights(weights, NAME))
     network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     return fold_batch_norm(network).to(memory_format=torch.channels_last)
@@ -151,8 +170,14 @@ def _network_precision(network: KeypointNet) -> torch.dtype:
     return fastest_precision(device, run)
 
 
-def make_detector(detector: str | Detector) -> Detector:
+def make_detector(
+    detector: str | Detector,
+    device: torch.device | None = None,
+    weights: str | Path | None = None,
+) -> Detector:
     """The detector of that name; a detector is handed back as it is.
+
+    device, weights: as `CnnDetector.load` takes them; for detectors that have a network.
 
     Raises:
         WeightsError: the detector's weights are missing, damaged or of another kind.
@@ -164,7 +189,7 @@ def make_detector(detector: str | Detector) -> Detector:
     if name not in DETECTORS:
         known = ", ".join(["auto", *DETECTORS])
         raise ValueError(f"no detector is called {detector!r}; there are {known}")
-    return DETECTORS[name]()
+    return DETECTORS[name](weights, device)
 
 
 def faces_from_keypoints(keypoints: Keypoints, image: np.ndarray) -> list[Face]:

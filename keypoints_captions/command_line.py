@@ -25,6 +25,11 @@ from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, ignore_
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
 READERS = min(4, usable_cores())  # threads; decoders release Python's lock
 
+TERMS = (
+    "The code is under the Apache License 2.0. The weights that come with it are for research and "
+    "education, not for commercial use, as the photos are that they were trained on."
+)
+
 P = TypeVar("P")  # a photo as the model wants it
 R = TypeVar("R")  # the model's result for one photo
 
@@ -64,6 +69,21 @@ def add_photo_arguments(parser: argparse.ArgumentParser, formats: Sequence[str])
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="where to write; default: standard output"
     )
+
+
+def add_model_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """--weights and --device, and the weights' terms below the help."""
+    parser.add_argument(
+        "--weights",
+        metavar="PATH",
+        help=f"{name}, or OWNER/NAME of the Hugging Face Hub with these; default: the project's",
+    )
+    parser.add_argument(
+        "--device",
+        metavar="cpu|cuda",
+        help="what the networks run on, cuda:1 for the second GPU; default: a GPU if there is one",
+    )
+    parser.epilog = f"{parser.epilog or ''} {TERMS}".strip()
 
 
 def find_photos(paths: Iterable[str | os.PathLike[str]], skip: Path | None = None) -> list[Path]:

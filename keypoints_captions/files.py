@@ -1,8 +1,9 @@
-"""Files that are either written whole or not at all."""
+"""Files that are either written whole or not at all, and files that come with the project."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 
@@ -28,3 +29,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(partial, final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def shipped(name: str) -> Path:
+    """A file or folder that comes with the project: "weights", "assets/filters".
+
+    A wheel holds it inside this package, a clone at its top; it is nowhere twice.
+    """
+    package = Path(str(files("keypoints_captions")))
+    installed = package / "shipped" / name
+    return installed if installed.exists() else package.parent / name

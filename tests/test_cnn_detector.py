@@ -91,6 +91,6 @@ def test_weights_are_loaded_as_they_were_saved(tmp_path: Path) -> None:
 
 
 def test_missing_weights_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facial_keypoints.detection.cnn.DEFAULT_WEIGHTS", tmp_path / "none")
+    monkeypatch.setattr("keypoints_captions.hub.shipped", lambda name: tmp_path)
     with pytest.raises(WeightsError, match="missing"):
         make_detector("cnn")

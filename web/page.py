@@ -24,8 +24,14 @@ DELETE_AGE, DELETE_EVERY = 900, 60
 QUEUE_SIZE = 64  # waiting requests; more are refused: the page is busy
 
 
-def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
-    """The page, its request queue, and the models of its tabs by name."""
+def build_page(
+    weights: str | None = None, device: str | None = None
+) -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
+    """The page, its request queue, and the models of its tabs by name.
+
+    Args:
+        weights, device: as `FacialKeypoints.load` and `Captioner.load` take them, for both.
+    """
     with PageBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
     ) as page:
@@ -35,9 +41,9 @@ def build_page() -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
         )
         with gr.Tabs(elem_classes="halves"):
             with gr.Tab("Facial keypoints", id="keypoints"):
-                faces = web.keypoints.tab.build_tabs(page)
+                faces = web.keypoints.tab.build_tabs(page, weights, device)
             with gr.Tab("Photo captions", id="captions"):
-                captions = web.captions.tab.build_tab(page)
+                captions = web.captions.tab.build_tab(page, weights, device)
         _connect(faces, captions)
         build_api_section()
         gr.HTML(

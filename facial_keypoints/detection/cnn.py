@@ -11,10 +11,12 @@ from torchvision.ops import nms
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig, decode, preprocess
 from facial_keypoints.landmarks.predictor import fold_batch_norm
+from keypoints_captions.device import pick_device
+from keypoints_captions.hub import find_weights
 from keypoints_captions.precision import fastest_precision
 from keypoints_captions.weights import load_model
 
-DEFAULT_WEIGHTS = Path(__file__).parents[2] / "weights" / "face_detector"
+NAME = "face_detector"  # of the weights' files
 
 #: Longer side in pixels to which photos are brought, and the most that small ones are enlarged.
 SIDE, MOST_ENLARGED = 640, 2.5
@@ -51,14 +53,14 @@ class CnnDetector:
         """The trained detector, ready to use, in the precision that is fastest here.
 
         Args:
-            weights: path of NAME.safetensors (NAME.json beside it); the project's own by default.
+            weights: path of NAME.safetensors (NAME.json beside it), a folder or a Hub repository
+                with `face_detector`; the project's own by default.
             device: of torch; by default a GPU where there is one.
 
         Raises:
             WeightsError: the weights are missing, damaged or of another kind.
         """
-        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        network = load_network(weights).to(device)
+        network = load_network(weights).to(pick_device(device))
         return cls(network.to(_network_precision(network)))
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
@@ -123,7 +125,7 @@ def load_network(weights: str | Path | None = None) -> DetectorNet:
     Raises:
         WeightsError: the weights are missing, damaged or of another kind.
     """
-    state, metadata = load_model(weights or DEFAULT_WEIGHTS)
+    state, metadata = load_model(find_weights(weights, NAME))
     network = DetectorNet(DetectorNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     return fold_batch_norm(network).to(memory_format=torch.channels_last)

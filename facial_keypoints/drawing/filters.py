@@ -8,7 +8,6 @@ tilt and how far it is turned away. The pictures are drawn by `assets/filters/dr
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,8 +16,9 @@ from PIL import Image
 from facial_keypoints.face import Face
 from facial_keypoints.geometry.mean_face import HEAD_POINTS
 from facial_keypoints.landmarks.markup import NUM_POINTS, PARTS
+from keypoints_captions.files import shipped
 
-PICTURES = Path(__file__).resolve().parents[2] / "assets" / "filters"
+PICTURES = shipped("assets/filters")
 
 #: Rows warped at a time, which bounds the memory on photos of any size.
 _STRIP = 512

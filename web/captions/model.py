@@ -30,14 +30,14 @@ class Ready(NamedTuple):
     example: Answer
 
 
-def load(weights: Path | None = None) -> Ready:
+def load(weights: str | Path | None = None, device: str | None = None) -> Ready:
     """The trained model and its answer; the very first run is slower than all others.
 
-    weights: folder of the captioner's weights; the project's own without.
+    weights, device: as `Captioner.load` takes them.
     """
     from captioning.captioner import Captioner  # here, because torch takes seconds to import
 
-    captioner = Captioner.load(weights)
+    captioner = Captioner.load(weights, device)
     _answer_example(captioner)
     return Ready(captioner, Batches(captioner, MODELS), _answer_example(captioner))
 

@@ -47,17 +47,19 @@ _FOCUS_CHOSEN = """() => {
 }"""
 
 
-def build_tab(page: gr.Blocks, weights: Path | None = None) -> PhotoTab:
+def build_tab(
+    page: gr.Blocks, weights: str | Path | None = None, device: str | None = None
+) -> PhotoTab:
     """Lays out the tab in the Gradio context of the caller.
 
     Args:
         page: the Blocks that the tab is part of.
-        weights: folder of the captioner's weights; the project's own without.
+        weights, device: as `Captioner.load` takes them.
 
     Returns:
         What the page connects; the model is not yet loading: handlers start it and wait for it.
     """
-    ready = Background(lambda: load(weights))
+    ready = Background(lambda: load(weights, device))
     answer = gr.State(None)
     with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=5, min_width=320):

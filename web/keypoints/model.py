@@ -43,10 +43,13 @@ class Ready(NamedTuple):
             return self.others[detector]
 
 
-def load() -> Ready:
-    """The trained model and its answer; the very first run is slower than all others."""
+def load(weights: str | None = None, device: str | None = None) -> Ready:
+    """The trained model and its answer; the very first run is slower than all others.
+
+    weights, device: as `FacialKeypoints.load` takes them.
+    """
     from facial_keypoints.pipeline import FacialKeypoints  # torch takes seconds to import
 
-    model = FacialKeypoints.load()
+    model = FacialKeypoints.load(weights, device=device)
     answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE)
     return Ready(model, answer_photo(model, EXAMPLES / _FIRST_EXAMPLE, _FIRST_EXAMPLE), {})

@@ -34,16 +34,17 @@ from web.models import MODELS, Background
 from web.photo_transfer import PhotoTab, build_carry
 
 
-def build_tab(page: gr.Blocks) -> PhotoTab:
+def build_tab(page: gr.Blocks, weights: str | None = None, device: str | None = None) -> PhotoTab:
     """Lays out the view in the Gradio context of the caller.
 
     Args:
         page: the Blocks that the view is part of.
+        weights, device: as `FacialKeypoints.load` takes them.
 
     Returns:
         What the page connects. The model is not loading yet: handlers start it and wait for it.
     """
-    ready = Background(load)
+    ready = Background(lambda: load(weights, device))
     answer = gr.State(None)
     with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=4, min_width=300):

@@ -8,18 +8,19 @@ from web.keypoints.video import build_video
 from web.photo_transfer import PhotoTab
 
 
-def build_tabs(page: gr.Blocks) -> PhotoTab:
+def build_tabs(page: gr.Blocks, weights: str | None = None, device: str | None = None) -> PhotoTab:
     """Lays out the three ways in, in the Gradio context of the caller.
 
     Args:
         page: the Blocks that they are part of.
+        weights, device: as `FacialKeypoints.load` takes them.
 
     Returns:
         What the page connects, of the photo part.
     """
     with gr.Tabs(elem_classes="views"):
         with gr.Tab("Photo", id="photo"):
-            photo = build_tab(page)
+            photo = build_tab(page, weights, device)
         with gr.Tab("Live", id="live"):
             build_live(photo.model)
         with gr.Tab("Video", id="video"):

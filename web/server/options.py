@@ -8,10 +8,12 @@ from web.server.logging import FORMATS
 
 #: Environment variable for name and password: the list of processes shows command lines.
 AUTH = "PHOTO_PAGE_AUTH"
+WEIGHTS = "PHOTO_PAGE_WEIGHTS"  # a Space passes no options
 
 
 def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """host, port, share, root_path, auth (None, or a name and a password), log_format, mcp.
+    """host, port, share, root_path, auth (None, or a name and a password), log_format, weights,
+    device, mcp.
 
     Ends the process with a message where an option is malformed.
     """
@@ -49,6 +51,14 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default="text",
         help="format of the log on stderr, one line for each request (%(default)s)",
     )
+    add(
+        "--weights",
+        default=os.environ.get(WEIGHTS),
+        metavar="PATH",
+        help="folder with all that weights/ holds, or OWNER/NAME of the Hugging Face Hub; "
+        f"or {WEIGHTS} (the project's own)",
+    )
+    add("--device", metavar="cpu|cuda", help="what the networks run on (a GPU if there is one)")
     add(
         "--mcp",
         action="store_true",
