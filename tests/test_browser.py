@@ -73,7 +73,7 @@ def test_what_arrives_is_said_in_a_region_that_stays(page: Page, examples: Path)
     for name in ("cat.jpg", "astronaut.jpg"):
         upload(page, examples / name)
         expect(status(page)).to_contain_text("No face" if name == "cat.jpg" else name)
-        expect(region).to_contain_text("No face found. Faces" if name == "cat.jpg" else name)
+        expect(region).to_contain_text("No face found. The detector" if name == "cat.jpg" else name)
     assert stays.evaluate("region => region.isConnected")
 
 

@@ -27,7 +27,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pipeline: FacialKeypoints
 ) -> Run:
     """Run the command line in this process -> exit code, standard output, standard error."""
-    monkeypatch.setattr(command.FacialKeypoints, "load", lambda **_: pipeline)
+    monkeypatch.setattr(command.FacialKeypoints, "load", lambda *_, **__: pipeline)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         try:

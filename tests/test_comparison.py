@@ -107,7 +107,7 @@ def test_the_fold_shows_every_detector(haar: FacialKeypoints, examples: Path) ->
 def test_missing_weights_are_said_in_the_fold(
     haar: FacialKeypoints, examples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing() -> None:
+    def missing(*_: object) -> None:
         raise WeightsError("face_detector.json is missing")
 
     monkeypatch.setitem(DETECTORS, "cnn", missing)

@@ -31,7 +31,7 @@ def stand_in(image: np.ndarray) -> list[Face]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process -> exit code, standard output, standard error."""
-    monkeypatch.setattr(command.FacialKeypoints, "load", lambda **_: stand_in)
+    monkeypatch.setattr(command.FacialKeypoints, "load", lambda *_, **__: stand_in)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         try:
@@ -174,7 +174,7 @@ def test_wrong_usage(run: Run, tmp_path: Path, arguments: list[str], said: str) 
 def test_missing_weights_are_a_sentence(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(**_: Any) -> None:
+    def load(*_: Any) -> None:
         raise WeightsError("Expected a.safetensors, but it is missing.")
 
     monkeypatch.setattr(command.FacialKeypoints, "load", load)

@@ -108,7 +108,7 @@ def page(examples: Path, monkeypatch: pytest.MonkeyPatch) -> gr.Blocks:
         def using(self, detector: str) -> Callable[[np.ndarray], list[Face]]:
             return lambda image: [make_face(), make_face()]
 
-    def load() -> Ready:
+    def load(*_: object) -> Ready:
         example = answered(examples, make_face(), name="example.jpg")
         return Ready(Model(), example, {})  # type: ignore[arg-type]
 
