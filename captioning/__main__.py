@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from captioning.captioner import Captioner
+from captioning.captioner import BATCH, Captioner
 from captioning.export import FORMATS, Record
 from captioning.options import SearchOptions
+from keypoints_captions.batches import Outcome
 from keypoints_captions.command_line import (
     FAILED,
-    Outcome,
     add_model_arguments,
     add_photo_arguments,
     check_output_file,
@@ -21,8 +21,6 @@ from keypoints_captions.command_line import (
     write_result,
 )
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES
-
-BATCH = 32  # photos through the encoder and the search at once
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _with_error(outcome: Outcome[Record]) -> Record:
+def _with_error(outcome: Outcome[Path, Record]) -> Record:
     return outcome.result or Record(str(outcome.path), error=outcome.error or "")
 
 

@@ -1,10 +1,10 @@
 """`Captioner`: a photo in, captions out, with one call that loads everything it needs."""
 
 import copy
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
@@ -26,15 +26,18 @@ from captioning.search import (
     spoken,
 )
 from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words
+from keypoints_captions.batches import Outcome, run_batches
 from keypoints_captions.device import pick_device
 from keypoints_captions.files import shipped
 from keypoints_captions.hub import HubModel, find_weights
+from keypoints_captions.photos.reader import PhotoSource
 from keypoints_captions.precision import fastest_precision
 from keypoints_captions.weights import load_model
 
 WEIGHTS = shipped("weights")
 ENCODER_NAME, DECODER_NAME = "captioning_encoder", "captioning_decoder"
 _RUNNERS_UP = 5
+BATCH = 32  # photos through the encoder and the search at once
 
 
 @dataclass(frozen=True)
@@ -128,21 +131,75 @@ class Captioner(HubModel):
         captioner.pairs = tuple(folder / name for name in cls.PAIRS)
         return captioner
 
+    @overload
     def __call__(
         self,
         image: np.ndarray | Image.Image,
         beam_size: int = 3,
         num_captions: int = 1,
         **options,
-    ) -> list[Caption]:
-        """Captions of one photo, best first.
+    ) -> list[Caption]: ...
 
-        image: HWC uint8 RGB array or PIL image.
+    @overload
+    def __call__(
+        self,
+        image: Sequence[np.ndarray | Image.Image],
+        beam_size: int = 3,
+        num_captions: int = 1,
+        **options,
+    ) -> list[list[Caption]]: ...
+
+    def __call__(
+        self,
+        image: np.ndarray | Image.Image | Sequence[np.ndarray | Image.Image],
+        beam_size: int = 3,
+        num_captions: int = 1,
+        **options,
+    ) -> list[Caption] | list[list[Caption]]:
+        """Captions of one photo, best first; of a list of photos a list for each.
+
+        image: HWC uint8 RGB array or PIL image, or a list or tuple of these, of any sizes.
         options: more fields of `SearchOptions`.
         Raises PhotoError for an image of another kind, ValueError for an option out of range.
         """
         search = SearchOptions(beam_size=beam_size, num_captions=num_captions, **options)
-        return self.caption(self.look([image]), search)[0]
+        many = isinstance(image, list | tuple)
+        images: Sequence = image if many else [image]  # type: ignore[assignment]
+        squares = [self.preprocessing.read(one) for one in images]
+        captions = [
+            found
+            for start in range(0, len(squares), BATCH)
+            for found in self._describe_squares(squares[start : start + BATCH], search)
+        ]
+        return captions if many else captions[0]
+
+    def stream_photos(
+        self, photos: Iterable[PhotoSource], options: SearchOptions | None = None
+    ) -> Iterator[Outcome[PhotoSource, list[Caption]]]:
+        """Captions of any number of photos, in their order, each as soon as it is known.
+
+        Photos are read in threads, a few ahead, and go through the networks in batches on all
+        cores. One that cannot be read stops nothing: its outcome says why.
+
+        photos: whatever `read_photo` takes: paths, the files' bytes, images, arrays. A generator
+            is taken from as the work goes on.
+        """
+        search = options or SearchOptions()
+
+        def handle(squares: list[np.ndarray]) -> list[list[Caption]]:
+            return self._describe_squares(squares, search)
+
+        return run_batches(photos, self.preprocessing.read, handle, batch_size=BATCH)
+
+    def _describe_squares(
+        self, squares: Sequence[np.ndarray], search: SearchOptions
+    ) -> list[list[Caption]]:
+        """Together, but sampled one by one: what a seed draws depends on no other photo."""
+        alone = search.method == "sample"
+        batches = [[square] for square in squares] if alone else [squares]
+        return [
+            captions for batch in batches for captions in self.caption(self.look_at(batch), search)
+        ]
 
     def look(self, images: Sequence[np.ndarray | Image.Image]) -> Photos:
         """Encodes photos once, for one or more calls of `caption` and `stream`.

@@ -16,9 +16,9 @@ from facial_keypoints.face import Face
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from facial_keypoints.video.codec import LIMITS
 from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
+from keypoints_captions.batches import BATCH, Outcome
 from keypoints_captions.command_line import (
     FAILED,
-    Outcome,
     add_model_arguments,
     add_photo_arguments,
     check_output_file,
@@ -62,9 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_clips(find_faces, options, stems)
 
     def handle(batch: list[Photo]) -> list[Record]:
-        return [_record(photo, find_faces(photo.image), stems, options) for photo in batch]
+        found = find_faces([photo.image for photo in batch])
+        pairs = zip(batch, found, strict=True)
+        return [_record(photo, faces, stems, options) for photo, faces in pairs]
 
-    run = process_photos(photos, lambda path: Photo(path, read_photo(path)), handle)
+    run = process_photos(
+        photos,
+        lambda path: Photo(path, read_photo(path)),
+        handle,
+        batch_size=BATCH,
+        weigh=lambda photo: photo.image.nbytes,
+    )
     records = [_with_error(outcome) for outcome in run.outcomes]
     if options.format != "pts":
         text = to_json(records) if options.format == "json" else to_csv(records)
@@ -170,7 +178,7 @@ def _record(
     return record
 
 
-def _with_error(outcome: Outcome[Record]) -> Record:
+def _with_error(outcome: Outcome[Path, Record]) -> Record:
     if outcome.result is not None:
         return outcome.result
     return Record(file=str(outcome.path), error=outcome.error or "")

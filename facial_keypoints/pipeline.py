@@ -1,9 +1,10 @@
 """The whole way from a photo to its faces."""
 
 import copy
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from PIL import Image
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import (
     DEFAULT_DETECTOR,
+    BatchDetector,
     Detection,
     Detector,
     HaarDetector,
@@ -22,9 +24,10 @@ from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from keypoints_captions.batches import BATCH, Outcome, run_batches
 from keypoints_captions.device import pick_device
 from keypoints_captions.hub import HubModel, find_weights
-from keypoints_captions.photos.reader import read_photo
+from keypoints_captions.photos.reader import PhotoSource, read_photo
 from keypoints_captions.precision import fastest_precision
 from keypoints_captions.weights import load_model
 
@@ -38,6 +41,8 @@ DETECTORS: dict[str, Callable[[str | Path | None, torch.device | None], Detector
 
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
 MIN_SCORE = 0.5
+#: Crops of one batch through the keypoint CNN; with their mirror images twice as many pictures.
+MOST_CROPS = 32
 
 
 class FacialKeypoints(HubModel):
@@ -99,18 +104,51 @@ class FacialKeypoints(HubModel):
         model.pairs = self.pairs
         return model
 
-    def __call__(self, image: np.ndarray | Image.Image) -> list[Face]:
-        """Faces of a photo, the surest first; an empty list where there is none.
+    @overload
+    def __call__(self, image: np.ndarray | Image.Image) -> list[Face]: ...
+
+    @overload
+    def __call__(self, image: Sequence[np.ndarray | Image.Image]) -> list[list[Face]]: ...
+
+    def __call__(
+        self, image: np.ndarray | Image.Image | Sequence[np.ndarray | Image.Image]
+    ) -> list[Face] | list[list[Face]]:
+        """Faces of a photo, the surest first, an empty list where there is none; of a list of
+        photos a list for each, found in batches.
 
         Args:
-            image: (H, W, 3) uint8 RGB array, or a PIL image of any mode.
+            image: (H, W, 3) uint8 RGB array, or a PIL image of any mode; or a list or tuple of
+                these, of any sizes. All of them are in memory at once; see `stream`.
 
         Raises:
-            PhotoError: the image is neither.
+            PhotoError: an image is neither.
         """
-        pixels = read_photo(image)
-        faces = self.predict_detections(pixels, self.detector(pixels))
-        return _without_duplicates([face for face in faces if face.score >= self.min_score])
+        if isinstance(image, list | tuple):
+            return self._find([read_photo(one) for one in image])
+        return self._find([read_photo(image)])[0]  # type: ignore[arg-type]
+
+    def stream(self, photos: Iterable[PhotoSource]) -> Iterator[Outcome[PhotoSource, list[Face]]]:
+        """Faces of any number of photos, in their order, each as soon as it is known.
+
+        Photos are read in threads, a few ahead, and go through the networks in batches on all
+        cores. One that cannot be read stops nothing: its outcome says why.
+
+        Args:
+            photos: whatever `read_photo` takes: paths, the files' bytes, images, arrays. A
+                generator is taken from as the work goes on.
+        """
+        return run_batches(photos, read_photo, self._find, batch_size=BATCH, weigh=_weigh)
+
+    def _find(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """Faces of (H, W, 3) uint8 RGB photos, without what scores too low and duplicates."""
+        if isinstance(self.detector, BatchDetector):
+            found = self.detector.many(images)
+        else:
+            found = [self.detector(image) for image in images]
+        return [
+            _without_duplicates([face for face in faces if face.score >= self.min_score])
+            for faces in self._predict_all(images, found)
+        ]
 
     def predict_detections(self, image: np.ndarray, found: Sequence[Detection]) -> list[Face]:
         """Faces where a detector saw some: one `Face` for each detection, whatever its score.
@@ -121,19 +159,40 @@ class FacialKeypoints(HubModel):
         Args:
             image: (H, W, 3) uint8 RGB.
         """
+        return self._predict_all([image], [found])[0]
+
+    def _predict_all(
+        self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
+    ) -> list[list[Face]]:
+        """`predict_detections` of several photos, whose crops share batches."""
+        precise = {all(one.points is not None for one in seen) for seen in found if seen}
+        if len(precise) > 1:  # each photo is read in its own way
+            pairs = zip(images, found, strict=True)
+            return [self._predict_all([image], [seen])[0] for image, seen in pairs]
+        owners = [image for image, seen in zip(images, found, strict=True) for _ in seen]
+        detections = [detection for seen in found for detection in seen]
+        flat: list[Face] = []
+        for start in range(0, len(owners), MOST_CROPS):
+            part = slice(start, start + MOST_CROPS)
+            flat += _faces(self._read(owners[part], detections[part]), owners[part])
+        faces = iter(flat)
+        return [list(itertools.islice(faces, len(seen))) for seen in found]
+
+    def _read(self, images: Sequence[np.ndarray], found: Sequence[Detection]) -> Keypoints:
+        """Keypoints of detections, each in its own photo; all have points, or none counts."""
         boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
         five = [detection.points for detection in found if detection.points is not None]
-        if not found or len(five) < len(found):
-            return self.predict(image, boxes)
+        if len(five) < len(found):
+            return self.predictor(images, crops_from_boxes(boxes))
         crops = crops_from_boxes(boxes, five=np.stack(five))
-        keypoints = self.predictor([image] * len(crops), crops, passes=1)
+        keypoints = self.predictor(images, crops, passes=1)
         better = crops_from_points(keypoints.points)
         off = np.flatnonzero(_are_off(crops, better))
         if len(off):
-            again = self.predictor([image] * len(off), better[off], passes=1)
+            again = self.predictor([images[int(index)] for index in off], better[off], passes=1)
             keypoints.points[off], keypoints.scale[off] = again.points, again.scale
             keypoints.score[off] = again.score
-        return faces_from_keypoints(keypoints, image)
+        return keypoints
 
     def predict(self, image: np.ndarray, boxes: np.ndarray | Sequence[Any]) -> list[Face]:
         """Faces in boxes of the caller's: one `Face` for each box, whatever its score.
@@ -143,7 +202,8 @@ class FacialKeypoints(HubModel):
             boxes: (N, 4) x, y, width, height in pixels: landmark boxes, brow to chin.
         """
         crops = crops_from_boxes(np.asarray(boxes, np.float64).reshape(-1, 4))
-        return faces_from_keypoints(self.predictor([image] * len(crops), crops), image)
+        images = [image] * len(crops)
+        return _faces(self.predictor(images, crops), images)
 
 
 def load_network(weights: str | Path | None = None) -> KeypointNet:
@@ -192,19 +252,18 @@ def make_detector(
     return DETECTORS[name](weights, device)
 
 
-def faces_from_keypoints(keypoints: Keypoints, image: np.ndarray) -> list[Face]:
-    """One `Face` for each of the keypoints' faces, in their order."""
-    height, width = image.shape[:2]
+def _faces(keypoints: Keypoints, images: Sequence[np.ndarray]) -> list[Face]:
+    """One `Face` for each of the keypoints' faces, each in its own photo."""
     confidence = keypoints.confidence()
     return [
         Face(
             box=landmark_box(points),
-            score=float(score),
+            score=float(keypoints.score[index]),
             points=points,
             confidence=confidence[index],
-            pose=estimate_pose(points, (width, height)),
+            pose=estimate_pose(points, image.shape[1::-1]),
         )
-        for index, (points, score) in enumerate(zip(keypoints.points, keypoints.score, strict=True))
+        for index, (points, image) in enumerate(zip(keypoints.points, images, strict=True))
     ]
 
 
@@ -212,6 +271,10 @@ def landmark_box(points: np.ndarray) -> np.ndarray:
     """(4,) float32: x, y, width, height of the upright box around (68, 2) points."""
     low, high = points.min(axis=0), points.max(axis=0)
     return np.concatenate([low, high - low]).astype(np.float32)
+
+
+def _weigh(image: np.ndarray) -> int:
+    return image.nbytes
 
 
 def _are_off(crops: Crops, better: Crops) -> np.ndarray:

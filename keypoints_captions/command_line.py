@@ -6,24 +6,24 @@ never waits for a disk or a decoder.
 """
 
 import argparse
-import itertools
 import os
+import signal
 import sys
-from collections import deque
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
 
 from tqdm import tqdm
 
+from keypoints_captions.batches import Outcome, run_batches
 from keypoints_captions.cores import usable_cores
 from keypoints_captions.files import replacing
-from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, ignore_pillow_warnings
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES, ignore_pillow_warnings
 
 FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
-READERS = min(4, usable_cores())  # threads; decoders release Python's lock
 
 TERMS = (
     "The code is under the Apache License 2.0. The weights that come with it are for research and "
@@ -34,20 +34,11 @@ P = TypeVar("P")  # a photo as the model wants it
 R = TypeVar("R")  # the model's result for one photo
 
 
-@dataclass(frozen=True)
-class Outcome(Generic[R]):
-    """One photo's result, or, where that is None, the sentence that says what went wrong."""
-
-    path: Path
-    result: R | None
-    error: str | None
-
-
 @dataclass
 class Run(Generic[R]):
     """The outcomes in the order of the paths; fewer than the paths if interrupted by Ctrl-C."""
 
-    outcomes: list[Outcome[R]] = field(default_factory=list)
+    outcomes: list[Outcome[Path, R]] = field(default_factory=list)
     interrupted: bool = False
 
     @property
@@ -125,17 +116,21 @@ def process_photos(
     handle: Callable[[list[P]], Sequence[R]],
     *,
     batch_size: int = 1,
+    workers: int | None = None,
+    weigh: Callable[[P], int] = lambda photo: 0,
 ) -> Run[R]:
     """Put photos through a model, with a progress bar and every failure on stderr.
 
+    The first Ctrl-C lets the photos in hand be finished, a second one does not.
+
     Args:
-        read: path -> what the model takes; called in threads ahead of the model, for at most
-            `batch_size` + READERS photos at a time. Work on single photos belongs here.
-        handle: what was read, `batch_size` or fewer -> a result for each. If it fails on several,
-            they are tried again one by one, so that one photo takes no other with it.
+        read, handle, workers, weigh: see `run_batches`. Few photos are spread over the cores; a
+            single one has all of them.
+        batch_size: photos, at most.
     """
     run: Run[R] = Run()
-    readers = ThreadPoolExecutor(READERS, thread_name_prefix="photo-reader")
+    workers = min(workers or usable_cores(), len(paths)) or 1
+    batch_size = max(1, min(batch_size, -(-len(paths) // workers)))
     # Where stderr is a log and no terminal, the bar would fill it
     interval = 0.1 if sys.stderr.isatty() else 10
     bar = tqdm(
@@ -146,73 +141,50 @@ def process_photos(
         bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}]",
     )
     try:
-        with bar:
-            ahead = _read_ahead(readers, paths, read, batch_size + READERS)
-            while chunk := list(itertools.islice(ahead, batch_size)):
-                for outcome in _outcomes(chunk, handle):
-                    run.outcomes.append(outcome)
-                    if outcome.error is not None:
-                        tqdm.write(f"{outcome.path}: {outcome.error}", file=sys.stderr)
-                bar.update(len(chunk))
+        with bar, _first_ctrl_c() as interrupted:
+            for outcome in run_batches(
+                paths,
+                read,
+                handle,
+                batch_size=batch_size,
+                workers=workers,
+                weigh=weigh,
+                stopped=interrupted.is_set,
+            ):
+                run.outcomes.append(outcome)
+                if outcome.error is not None:
+                    tqdm.write(f"{outcome.path}: {outcome.error}", file=sys.stderr)
+                bar.update()
+            run.interrupted = interrupted.is_set()
     except KeyboardInterrupt:
         run.interrupted = True
+    if run.interrupted:
         done = f"{len(run.outcomes)} of {len(paths)} photos were finished"
         print(f"\nInterrupted: {done}.", file=sys.stderr)
-    finally:
-        readers.shutdown(wait=False, cancel_futures=True)
     return run
 
 
-def _read_ahead(
-    readers: ThreadPoolExecutor, paths: Sequence[Path], read: Callable[[Path], P], limit: int
-) -> Iterator[tuple[Path, Future[P]]]:
-    """Every path with its reading, in order and finished; at most `limit` wait to be taken."""
-    waiting: deque[tuple[Path, Future[P]]] = deque()
-    upcoming = iter(paths)
-    while True:
-        for path in itertools.islice(upcoming, limit - len(waiting)):
-            waiting.append((path, readers.submit(read, path)))
-        if not waiting:
-            return
-        path, reading = waiting.popleft()
-        reading.exception()  # waits; what it was is looked at in its turn
-        yield path, reading
+@contextmanager
+def _first_ctrl_c() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second one raises KeyboardInterrupt as usual."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted  # only the main thread hears of signals
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # such as ignored, behind a shell's `&`
+        yield interrupted
+        return
 
+    def note(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, before)
 
-def _outcomes(
-    chunk: list[tuple[Path, Future[P]]], handle: Callable[[list[P]], Sequence[R]]
-) -> list[Outcome[R]]:
-    good = [reading.result() for _, reading in chunk if reading.exception() is None]
-    results = iter(_handled(good, handle))
-    outcomes: list[Outcome[R]] = []
-    for path, reading in chunk:
-        failure = reading.exception()
-        result = next(results) if failure is None else failure
-        if isinstance(result, BaseException):
-            outcomes.append(Outcome(path, None, _explained(result)))
-        else:
-            outcomes.append(Outcome(path, result, None))
-    return outcomes
-
-
-def _handled(photos: list[P], handle: Callable[[list[P]], Sequence[R]]) -> list[R | Exception]:
-    if not photos:
-        return []
+    signal.signal(signal.SIGINT, note)
     try:
-        results = list(handle(photos))
-        if len(results) != len(photos):
-            raise RuntimeError(f"expected {len(photos)} results, got {len(results)}")
-        return [*results]
-    except Exception as error:  # whatever it is, the other photos go on
-        if len(photos) == 1:
-            return [error]
-        return [result for photo in photos for result in _handled([photo], handle)]
-
-
-def _explained(error: BaseException) -> str:
-    if isinstance(error, PhotoError):
-        return str(error)
-    return f"This photo could not be processed ({type(error).__name__}: {error})."
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def check_output_file(parser: argparse.ArgumentParser, output: Path, photos: list[Path]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from keypoints_captions import command_line
+from keypoints_captions import batches
 from keypoints_captions.command_line import (
     Run,
     add_photo_arguments,
@@ -133,7 +133,7 @@ def test_a_wrong_number_of_results_is_an_error_of_the_photos() -> None:
 
 
 def test_photos_are_read_ahead_but_not_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_line, "READERS", 2)
+    monkeypatch.setattr(batches, "READERS", 2)
     read: list[int] = []
     second_read = threading.Event()
 
@@ -152,8 +152,8 @@ def test_photos_are_read_ahead_but_not_all_at_once(monkeypatch: pytest.MonkeyPat
         most_ahead = max(most_ahead, max(read) - numbers[0])
         return numbers
 
-    assert process_photos(PATHS, note, handle).exit_code == 0
-    assert 1 <= most_ahead <= 3
+    assert process_photos(PATHS, note, handle, workers=1).exit_code == 0
+    assert 1 <= most_ahead <= 5  # two batches of one in hand or next, two readers and the one taken
 
 
 def test_ctrl_c_keeps_what_was_finished(capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,7 +162,7 @@ def test_ctrl_c_keeps_what_was_finished(capsys: pytest.CaptureFixture[str]) -> N
             raise KeyboardInterrupt
         return double(numbers)
 
-    run = process_photos(PATHS, read_number, handle)
+    run = process_photos(PATHS, read_number, handle, workers=1)
     assert results(run) == [0, 2, 4] and run.interrupted and run.exit_code == 130
     assert "3 of 10 photos were finished" in capsys.readouterr().err
 
@@ -269,11 +269,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests 
 def handle(batch):
     if batch == ["2"]:
         Path(sys.argv[1], "ready").touch()
-        time.sleep(60)
+        time.sleep(1)
     return batch
 
 def main():
-    run = process_photos([Path(str(n)) for n in range(100)], str, handle)
+    run = process_photos([Path(str(n)) for n in range(100)], str, handle, workers=1)
     write_result(" ".join(outcome.result for outcome in run.outcomes), Path(sys.argv[1], "out"))
     return run.exit_code
 
@@ -286,4 +286,5 @@ exit_with(main)
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(10) == 130
         assert process.stderr is not None and b"Traceback" not in process.stderr.read()
-    assert (tmp_path / "out").read_text() == "0 1"
+    # The photo in hand is finished, and the one that was waiting behind it
+    assert (tmp_path / "out").read_text().split() in (["0", "1", "2"], ["0", "1", "2", "3"])

@@ -20,8 +20,12 @@ from tests.synthetic_faces import make_face
 Run = Callable[..., tuple[int, str, str]]
 
 
-def stand_in(image: np.ndarray) -> list[Face]:
-    """As many faces as the first pixel's red says."""
+def stand_in(images: list[np.ndarray]) -> list[list[Face]]:
+    """On each photo as many faces as the first pixel's red says."""
+    return [stand_in_faces(image) for image in images]
+
+
+def stand_in_faces(image: np.ndarray) -> list[Face]:
     count = int(image[0, 0, 0])
     if count == 99:
         raise RuntimeError("model failed")
@@ -90,7 +94,7 @@ def test_csv(run: Run, tmp_path: Path) -> None:
 def test_pts_of_one_face_to_standard_output(run: Run, tmp_path: Path) -> None:
     code, out, _ = run(save_photo(tmp_path / "a.png"), "--format", "pts")
     (tmp_path / "a.pts").write_text(out)
-    expected = stand_in(np.ones((1, 1, 3), np.uint8))[0].points
+    expected = stand_in_faces(np.ones((1, 1, 3), np.uint8))[0].points
     assert code == 0
     np.testing.assert_allclose(read_pts(tmp_path / "a.pts"), expected, atol=2e-3)
 

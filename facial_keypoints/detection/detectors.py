@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -33,6 +33,15 @@ class Detector(Protocol):
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
         """Faces of an (H, W, 3) uint8 RGB photo, surest first; empty where there is none."""
+        ...
+
+
+@runtime_checkable
+class BatchDetector(Detector, Protocol):
+    """A detector that is quicker on several photos together."""
+
+    def many(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
+        """As a call, for (H, W, 3) uint8 RGB photos of any sizes: a list for each."""
         ...
 
 

@@ -11,8 +11,8 @@ from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video.annotate import Progress, annotate_clip
 from facial_keypoints.video.codec import VIDEO_SUFFIXES, VideoError, inspect_clip
 from facial_keypoints.video.recording import ClipRecord, clips_to_csv, clips_to_json
+from keypoints_captions.batches import Outcome
 from keypoints_captions.command_line import (
-    Outcome,
     Run,
     check_output_file,
     make_folder,
@@ -72,7 +72,7 @@ def run_clips(
 
 def _outcome(
     pipeline: FacialKeypoints, path: Path, overlay: Path | None, stem: Path
-) -> Outcome[ClipRecord]:
+) -> Outcome[Path, ClipRecord]:
     try:
         clip = inspect_clip(path)
         output = None if overlay is None else _overlay_path(overlay, stem)
@@ -107,7 +107,7 @@ def _show(bar: tqdm, progress: Progress) -> None:
     bar.update(100 * progress.share - bar.n)
 
 
-def _record(outcome: Outcome[ClipRecord]) -> ClipRecord:
+def _record(outcome: Outcome[Path, ClipRecord]) -> ClipRecord:
     if outcome.result is not None:
         return outcome.result
     return ClipRecord(file=str(outcome.path), error=outcome.error or "")
