@@ -41,7 +41,7 @@ from train.detector.metrics import OVERLAP, overlaps
 from train.detector.mining import LEAST_SCORE
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.engine.processes import Process
-from train.keypoints.data import read_faces, split_by_subject
+from train.keypoints.data import read_faces, read_turned, split_by_subject
 from train.keypoints.views import NonFaces, RandomViews, TrainConfig, batch_keys
 
 #: Intersection over union with a face from which a box is no place without one.
@@ -110,7 +110,9 @@ def view_examples(
     folders: Sequence[Path], network: KeypointNet, config: FaceScoreConfig
 ) -> Examples:
     """Random views of the labelled faces that `train.keypoints` trains on, and of places beside."""
-    faces = split_by_subject(face for folder in folders for face in read_faces(folder)).train
+    faces = split_by_subject(
+        face for folder in folders for face in [*read_faces(folder), *read_turned(folder)]
+    ).train
     drawn = TrainConfig(epoch_faces=config.views, non_faces=0.25, seed=config.seed)
     nothing = NonFaces([], np.zeros((0, 1, 1, 3)))
     views = RandomViews(faces, nothing, network.config.input_size, drawn)

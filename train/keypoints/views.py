@@ -8,12 +8,13 @@ from torch.utils.data import Dataset
 from train.engine.cnn import CnnConfig
 from train.engine.processes import Process
 from train.keypoints.augment import (
+    hide_background,
     random_false_alarm,
     random_misplaced,
     random_non_face,
     random_view,
 )
-from train.keypoints.data import LabelledFace, SourceDraw, load_faces
+from train.keypoints.data import TURNED, LabelledFace, SourceDraw, load_faces
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class TrainConfig(CnnConfig):
     validate_every: int = 3  # epochs
     epoch_faces: int = 4096  # random views of faces an epoch
     non_faces: float = 0.125  # share of further crops without a face in each batch
+    turned_share: float = 0.2  # of the faces: those of `turned.csv`
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,21 @@ class RandomViews(Dataset):
     ):
         self.faces = load_faces(faces)
         self.non_faces, self.size, self.config = non_faces, size, config
-        self.draw = SourceDraw(self.faces.sources == "ytf", config.ytf_share)
+        shares = {"ytf": config.ytf_share, TURNED: config.turned_share}
+        self.draw = SourceDraw(self.faces.sources, shares)
 
     def __getitem__(self, key: tuple[int, int, bool]) -> tuple[np.ndarray, np.ndarray, bool]:
         epoch, number, is_face = key
         rng = np.random.default_rng((self.config.seed, epoch, number, is_face))
         place = self.draw(rng)
         image, points = self.faces.images[place], self.faces.points[place]
+        photos, alarms = self.non_faces.photos, self.non_faces.false_alarms
         if is_face:
+            if self.faces.sources[place] == TURNED:
+                other = photos[rng.integers(len(photos))] if photos else None
+                image = hide_background(image, points, other, rng)
             view, labels = random_view(image, points, self.size, rng)
             return view, labels, True
-        photos, alarms = self.non_faces.photos, self.non_faces.false_alarms
         kind = rng.random()
         if len(alarms) and kind < 0.45:
             view = random_false_alarm(alarms[rng.integers(len(alarms))], self.size, rng)
