@@ -2,9 +2,9 @@
 
 A small residual encoder, a U-Net-like decoder up to a quarter or an eighth of the input's
 resolution, one heat map for each point and a soft-argmax over it (Sun et al., "Integral Human
-Pose Regression", ECCV 2018). Each point's uncertainty is the scale of a Laplace distribution, read
-from the features under its own heat map (the likelihood follows Kumar et al., "LUVLi Face Alignment",
-CVPR 2020, with one scale for both axes).
+Pose Regression", ECCV 2018). Each point's uncertainty is the scale of a Laplace distribution,
+read from the features under its own heat map (the likelihood follows Kumar et al., "LUVLi Face
+Alignment", CVPR 2020, with one scale for both axes).
 """
 
 from collections.abc import Mapping

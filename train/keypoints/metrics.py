@@ -39,6 +39,26 @@ def area_under_curve(nme: np.ndarray) -> float:
     return float(np.clip(1 - nme / FAILURE, 0, 1).mean())
 
 
+def calibration(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> np.ndarray:
+    """(bins, 3) float: of each tenth of the confidences' range, the share of all points in it,
+    their mean confidence, and the share of them that are right; 0 in an empty bin.
+
+    confidence: (...) float, 0..1. right: (...) bool.
+    """
+    place = np.minimum((confidence.ravel() * bins).astype(int), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    sums = [np.bincount(place, x.ravel(), minlength=bins) for x in (confidence, right)]
+    return np.stack([count / len(place), *(x / np.maximum(count, 1) for x in sums)], axis=1)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error, in %: the mean distance, over all points, of the confidence and
+    the share of right ones of their bin (Guo et al., ICML 2017). Arguments as of `calibration`.
+    """
+    share, stated, true = calibration(confidence, right, bins).T
+    return float(100 * (share * np.abs(stated - true)).sum())
+
+
 def predict_from_boxes(
     network: KeypointNet, faces: LoadedFaces, passes: int = 2, mirror: bool = True, batch: int = 64
 ) -> Keypoints:
