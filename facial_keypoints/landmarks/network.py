@@ -166,6 +166,8 @@ class HeatmapHead(nn.Module):
             channels += fine
         self.log_scale = PerPointLinear(channels)
         self.heatmaps = nn.Conv2d(channels, NUM_POINTS, 1)
+        #: (N, 68, cells²) float32 logits of the last batch, kept in training mode for a loss.
+        self.logits: Tensor | None = None
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         x = features[-1]
@@ -178,8 +180,10 @@ class HeatmapHead(nn.Module):
             fine = self.fine_smooth(F.relu(fine + self.fine_lateral(features[0])))
             coarse = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = torch.cat([coarse, fine], dim=1)
-        probability = torch.softmax(self.heatmaps(x).flatten(2).float(), dim=2)
-        points = probability @ _cell_centres(self.cells, x.device)
+        logits = self.heatmaps(x).flatten(2).float()
+        self.logits = logits if self.training else None
+        probability = torch.softmax(logits, dim=2)
+        points = probability @ cell_centres(self.cells, x.device)
         # Detached: the uncertainty must not pull the heat maps towards what is easy to predict.
         seen = probability.detach() @ x.flatten(2).transpose(1, 2).float()
         return points, self.log_scale(seen)
@@ -212,7 +216,7 @@ def preprocess(crops: Tensor, config: KeypointNetConfig) -> Tensor:
     return (x - mean) / std
 
 
-def _cell_centres(size: int, device: torch.device) -> Tensor:
+def cell_centres(size: int, device: torch.device) -> Tensor:
     """(size², 2) float32: x and y of a heat map's cells in crop coordinates."""
     axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size - 0.5
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(-1, 2)

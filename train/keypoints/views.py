@@ -26,6 +26,7 @@ class TrainConfig(CnnConfig):
     validate_every: int = 3  # epochs
     epoch_faces: int = 4096  # random views of faces an epoch
     non_faces: float = 0.125  # share of further crops without a face in each batch
+    heatmap_weight: float = 1.0  # of the loss on the heat maps' shape
     turned_share: float = 0.2  # of the faces: those of `turned.csv`
 
 
