@@ -75,15 +75,22 @@ class SourceDraw:
 
     sources: (N,) of the faces. shares: source -> its share, 0..1; those of sources that there are
     none of go to the others, and the others' to the named ones where there are no others.
+    emphasis: (N,) how often a face is drawn against the others of its kind; alike without.
     """
 
-    def __init__(self, sources: np.ndarray, shares: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        sources: np.ndarray,
+        shares: Mapping[str, float],
+        emphasis: np.ndarray | float = 1.0,
+    ) -> None:
         named = [sources == source for source in shares]
         other = ~np.any([np.zeros(len(sources), bool), *named], axis=0)
+        emphasis = np.broadcast_to(emphasis, len(sources))
         weight = np.zeros(len(sources))
         parts = zip([*named, other], [*shares.values(), 1 - sum(shares.values())], strict=True)
         for part, share in parts:
-            weight[part] = share / max(part.sum(), 1)
+            weight[part] = share * emphasis[part] / emphasis[part].sum()
         self.cumulative = np.cumsum(weight / weight.sum())
 
     def __call__(self, rng: np.random.Generator) -> int:
