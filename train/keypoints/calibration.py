@@ -75,7 +75,7 @@ class Seen:
         return Seen(*(getattr(self, field.name)[part] for field in dataclasses.fields(self)))
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def look(network: KeypointNet, faces: Sequence[LabelledFace], config: CalibrationConfig) -> Seen:
     """The network, in eval mode, on random crops of the faces, some of them mirrored."""
     loaded, rng = load_faces(faces), np.random.default_rng(config.seed)
@@ -84,7 +84,7 @@ def look(network: KeypointNet, faces: Sequence[LabelledFace], config: Calibratio
     weights = _weights(loaded.sources, config.turned_weight)
     kept: list[Tensor] = []
     network.points.log_scale.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
-    points, tolerance, right, weight, fold = [], [], [], [], []
+    tolerance, right, weight, fold = [], [], [], []
     for index, (face, image, truth) in enumerate(
         zip(faces, loaded.images, loaded.points, strict=True)
     ):
