@@ -73,7 +73,11 @@ def test_only_the_scales_change(tmp_path, capsys: pytest.CaptureFixture[str]) ->
     small = KeypointNetConfig(32, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1))
     torch.manual_seed(0)
     facts = {"model": "KeypointNet", "config": small.__dict__, "training": {"runs": [1]}}
-    save_model(tmp_path / "cnn", KeypointNet(small).state_dict(), facts, half=True)
+    network = KeypointNet(small)
+    with torch.no_grad():
+        network.points.heatmaps.bias.zero_()
+        network.points.heatmaps.weight.normal_(std=3)  # points apart from one another
+    save_model(tmp_path / "cnn", network.state_dict(), facts, half=True)
     before = load_model(tmp_path / "cnn")
     main(["--data", str(tmp_path), "--weights", str(tmp_path / "cnn"), "--views", "2"])
     after = load_model(tmp_path / "cnn")
