@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from facial_keypoints.landmarks.markup import FLIP
 from facial_keypoints.landmarks.network import (
     NUM_POINTS,
     KeypointNet,
@@ -13,44 +14,43 @@ from tests.drawn_faces import write_faces_csv
 from train.keypoints.calibration import (
     CalibrationConfig,
     Seen,
-    across_folds,
+    calibration_errors,
     confidence,
-    errors,
     fit,
     main,
 )
 from train.keypoints.metrics import calibration, calibration_error
 
 
-def world(count: int) -> tuple[PerPointLinear, Seen]:
-    """Points whose true Laplace scale is four times what the unit says where feature 0 is high, and
+def world(count: int) -> Seen:
+    """Points whose true Laplace scale is four times what is said where feature 0 is high, and
     just that elsewhere."""
     torch.manual_seed(0)
     features = torch.rand(count, NUM_POINTS, 3)
-    unit = PerPointLinear(3)
-    blurred = features[:, :, :1] > 0.5
-    features[:, :, :1] = blurred.float()
-    scale = np.exp(-3.5) * np.where(blurred[:, :, 0].numpy(), 4.0, 1.0)
+    features[:, :, 0] = (features[:, :, 0] > 0.5).float()
+    scale = np.exp(-3.5) * np.where(features[:, :, 0].numpy() > 0, 4.0, 1.0)
     distance = np.random.default_rng(0).gamma(2, scale)  # its density is r exp(-r / b) / b²
     tolerance = torch.full((count, NUM_POINTS), 0.05)
     right = torch.from_numpy(distance < 0.05)
-    fold = torch.arange(count) % 5
-    return unit, Seen(features, tolerance, right, torch.ones(count), fold)
+    said = torch.full((count, NUM_POINTS), -3.5)
+    return Seen(features, said, tolerance, right, torch.ones(count), torch.arange(count) % 5)
 
 
 def test_the_fit_makes_confidence_true() -> None:
-    unit, seen = world(500)
-    config = CalibrationConfig(decay=1e-4)
-    before, after = across_folds(unit, seen, config)
+    seen, config = world(500), CalibrationConfig(decay=1e-4)
+    before, after = calibration_errors(seen, config)
     assert before > 8
     assert after < 3, "on views that the fit did not see"
-    fitted = fit(unit, seen, config)
-    stated, _ = errors(fitted, seen)
+    fitted = fit(seen, config)
+    stated = confidence(fitted.log_scale(seen), seen.tolerance)
     for kind in (0, 1):
         part = seen.features[:, :, 0] == kind
-        assert stated[part].mean() == pytest.approx(
-            seen.right[part].float().mean().item(), abs=0.02
-        )
+        true = seen.right[part].float().mean().item()
+        assert stated[part].mean().item() == pytest.approx(true, abs=0.02)
+    unit = PerPointLinear(3)
+    fitted.change(unit)
+    torch.testing.assert_close(unit(seen.features), fitted.log_scale(seen))
+    assert torch.equal(fitted.shift, fitted.shift[torch.tensor(FLIP)])
 
 
 def test_calibration_error_of_known_cases() -> None:

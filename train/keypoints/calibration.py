@@ -5,8 +5,9 @@
 A network states too high a confidence on people it never saw, since it was trained on errors of
 those it knows. Here the linear unit that reads each point's scale is fitted anew on validation
 subjects, few numbers of it: log_scale' = a · log_scale + v · features + c, where the factor a and
-the weights v are the same for all points and the shift c is each point's own. What is learnt is the
-probability that a point is right (`TOLERANCE`). Points stay where they are. Replaces the weights'
+the weights v are the same for all points and the shift c is that of a point and its mirror image.
+What is learnt is the probability that a point is right (`TOLERANCE`) as the pipeline reads it, from
+the crop and its mirror image. Points stay where they are. Replaces the weights'
 files; it can be run once on them only.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
@@ -49,7 +50,7 @@ class CalibrationConfig:
 
     views: int = 4  # of each face, from boxes as imprecise as a detector's
     box_error: float = 0.5  # of the training views' jitter
-    decay: float = 0.02  # pull towards what the network says by itself
+    decay: float = 0.005  # pull towards what the network says by itself
     turned_weight: float = 0.3  # of faces turned by a program, against one of the others
     folds: int = 5  # for the error on subjects that the fit did not see
     steps: int = 60  # of L-BFGS
@@ -58,14 +59,15 @@ class CalibrationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What the network says of N views and what is true.
+    """What the network says of N views, each read mirrored too, and what is true.
 
-    features: (N, 68, C) float32 under each point's heat map. tolerance: (N, 68) float32, distance
-    in crop coordinates within which a point is right. right: (N, 68) bool. weight: (N,) float32.
-    fold: (N,) int64, by subject.
+    features: (N, 68, C) float32 under each point's heat map. log_scale: (N, 68) float32, of them.
+    tolerance: (N, 68) float32, distance in crop coordinates within which a point is right.
+    right: (N, 68) bool. weight: (N,) float32. fold: (N,) int64, by subject.
     """
 
     features: Tensor
+    log_scale: Tensor
     tolerance: Tensor
     right: Tensor
     weight: Tensor
@@ -75,19 +77,35 @@ class Seen:
         return Seen(*(getattr(self, field.name)[part] for field in dataclasses.fields(self)))
 
 
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """factor: (1,). common: (C,). shift: (68,), the same for a point and its mirror image."""
+
+    factor: Tensor
+    common: Tensor
+    shift: Tensor
+
+    def log_scale(self, seen: Seen) -> Tensor:
+        """(N, 68) float32: what the changed unit says."""
+        return self.factor * seen.log_scale + seen.features @ self.common + self.shift
+
+    def change(self, unit: PerPointLinear) -> None:
+        """Makes the unit say that, in place."""
+        with torch.no_grad():
+            unit.weight.mul_(self.factor).add_(self.common)
+            unit.bias.mul_(self.factor).add_(self.shift)
+
+
 @torch.no_grad()
 def look(network: KeypointNet, faces: Sequence[LabelledFace], config: CalibrationConfig) -> Seen:
-    """The network, in eval mode, on random crops of the faces, some of them mirrored."""
+    """The network, in eval mode, on random crops of the faces."""
     loaded, rng = load_faces(faces), np.random.default_rng(config.seed)
     subjects = {name: i for i, name in enumerate(sorted({face.subject for face in faces}))}
     folds = rng.permutation(len(subjects)) % config.folds
-    weights = _weights(loaded.sources, config.turned_weight)
     kept: list[Tensor] = []
     network.points.log_scale.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
-    tolerance, right, weight, fold = [], [], [], []
-    for index, (face, image, truth) in enumerate(
-        zip(faces, loaded.images, loaded.points, strict=True)
-    ):
+    features, log_scale, tolerance, right = [], [], [], []
+    for image, truth in zip(loaded.images, loaded.points, strict=True):
         plain = crops_from_points(np.repeat(truth[None], config.views, axis=0), upright=False)
         moved = jitter(plain, rng)
         crops = dataclasses.replace(
@@ -98,23 +116,32 @@ def look(network: KeypointNet, faces: Sequence[LabelledFace], config: Calibratio
         )
         labels = to_crop(np.repeat(truth[None], config.views, axis=0), crops)
         views = cut(image, crops, network.config.input_size)
-        views[::2] = views[::2, :, ::-1]
-        labels[::2] = labels[::2][:, FLIP] * (-1, 1)
-        x = preprocess(torch.from_numpy(views), network.config)
-        points = network(x).points.numpy()
+        views = np.concatenate([views, views[:, :, ::-1]])
+        answer = network(preprocess(torch.from_numpy(views), network.config))
+        points, mirrored = answer.points.numpy().reshape(2, *labels.shape)
+        points = (points + mirrored[:, FLIP] * (-1, 1)) / 2
+        features.append(_mean_of_both(kept.pop().float()))
+        log_scale.append(_mean_of_both(answer.log_scale))
         eyes = interocular_distance(labels)[:, None]
         right.append(np.linalg.norm(points - labels, axis=2) < TOLERANCE * eyes)
         stated = TOLERANCE * interocular_distance(points)[:, None]
         tolerance.append(np.repeat(stated, labels.shape[1], axis=1))
-        weight += [weights[index]] * config.views
-        fold += [int(folds[subjects[face.subject]])] * config.views
+    weight = _weights(loaded.sources, config.turned_weight)
+    fold = folds[[subjects[face.subject] for face in faces]]
     return Seen(
-        torch.cat(kept).float().clone(),
+        torch.cat(features),
+        torch.cat(log_scale),
         torch.tensor(np.concatenate(tolerance), dtype=torch.float32),
         torch.tensor(np.concatenate(right)),
-        torch.tensor(weight, dtype=torch.float32),
-        torch.tensor(fold),
+        torch.tensor(np.repeat(weight, config.views), dtype=torch.float32),
+        torch.tensor(np.repeat(fold, config.views)),
     )
+
+
+def _mean_of_both(values: Tensor) -> Tensor:
+    """(2 N, 68, …) of views, then of their mirror images, to (N, 68, …)."""
+    plain, mirrored = values.chunk(2)
+    return (plain + mirrored[:, torch.tensor(FLIP)]) / 2
 
 
 def _weights(sources: np.ndarray, turned: float) -> np.ndarray:
@@ -128,32 +155,28 @@ def _weights(sources: np.ndarray, turned: float) -> np.ndarray:
     return weight / weight.mean()
 
 
-def fit(unit: PerPointLinear, seen: Seen, config: CalibrationConfig) -> PerPointLinear:
-    """The unit with a factor, common weights and shifts that make its confidence true."""
+def fit(seen: Seen, config: CalibrationConfig) -> Fit:
+    """What makes the confidences true."""
     spread = seen.features.std(dim=(0, 1)) + 1e-3
-    before = unit(seen.features).detach()
-    factor, common, shift = torch.zeros(1), torch.zeros(len(spread)), torch.zeros(len(unit.bias))
+    factor, common, shift = torch.zeros(1), torch.zeros(len(spread)), torch.zeros(len(FLIP))
     free = [part.requires_grad_() for part in (factor, common, shift)]
-    scaled = seen.features / spread
     optimizer = torch.optim.LBFGS(free, max_iter=config.steps, line_search_fn="strong_wolfe")
+
+    def found() -> Fit:
+        return Fit(1 + factor, common / spread, (shift + shift[torch.tensor(FLIP)]) / 2)
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        log_scale = (1 + factor) * before + scaled @ common + shift
-        wrong = F.binary_cross_entropy(
-            confidence(log_scale, seen.tolerance), seen.right.float(), reduction="none"
-        )
-        pull = sum(part.square().sum() for part in free)
+        stated = confidence(found().log_scale(seen), seen.tolerance)
+        wrong = F.binary_cross_entropy(stated, seen.right.float(), reduction="none")
+        pull = torch.stack([part.square().sum() for part in free]).sum()
         value = (wrong.mean(dim=1) * seen.weight).mean() + config.decay * pull
         value.backward()
         return value
 
     optimizer.step(loss)
-    fitted = PerPointLinear(len(spread))
     with torch.no_grad():
-        fitted.weight.copy_((1 + factor) * unit.weight + common / spread)
-        fitted.bias.copy_((1 + factor) * unit.bias + shift)
-    return fitted
+        return found()
 
 
 def confidence(log_scale: Tensor, tolerance: Tensor) -> Tensor:
@@ -162,23 +185,17 @@ def confidence(log_scale: Tensor, tolerance: Tensor) -> Tensor:
     return (1 - (1 + distance) * torch.exp(-distance)).clamp(1e-4, 1 - 1e-4)
 
 
-def errors(unit: nn.Module, seen: Seen) -> tuple[Tensor, float]:
-    """(N, 68) confidences of the unit, and their expected calibration error in %."""
-    with torch.inference_mode():
-        stated = confidence(unit(seen.features), seen.tolerance)
-    return stated, calibration_error(stated.numpy(), seen.right.numpy())
-
-
-def across_folds(
-    unit: PerPointLinear, seen: Seen, config: CalibrationConfig
-) -> tuple[float, float]:
+def calibration_errors(seen: Seen, config: CalibrationConfig) -> tuple[float, float]:
     """Expected calibration error in % before, and after fits that did not see the subjects."""
-    after = torch.zeros_like(seen.tolerance)
+    before = confidence(seen.log_scale, seen.tolerance)
+    after = before.clone()
     for number in range(config.folds):
         out = seen.fold == number
         if out.any() and not out.all():
-            after[out] = errors(fit(unit, seen[~out], config), seen[out])[0]
-    return errors(unit, seen)[1], calibration_error(after.numpy(), seen.right.numpy())
+            fitted = fit(seen[~out], config)
+            after[out] = confidence(fitted.log_scale(seen[out]), seen.tolerance[out])
+    right = seen.right.numpy()
+    return calibration_error(before.numpy(), right), calibration_error(after.numpy(), right)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -197,11 +214,10 @@ def main(arguments: list[str] | None = None) -> None:
     network.load_state_dict(state)
     told: dict[str, Any] = {"options": dataclasses.asdict(config)}
     seen = look(network, faces, config)
-    unit = network.points.log_scale
-    before, after = across_folds(unit, seen, config)
+    before, after = calibration_errors(seen, config)
     told["validation"] = {"error before": before, "error on unseen subjects": after}
-    fitted = fit(unit, seen, config)
-    state |= {f"points.log_scale.{name}": value for name, value in fitted.state_dict().items()}
+    fit(seen, config).change(network.points.log_scale)
+    state = network.state_dict()
     facts = {name: value for name, value in metadata.items() if name != "weights"}
     facts["training"] = {**facts["training"], "calibration": told}
     save_model(options.weights, state, facts, half=True)

@@ -53,6 +53,7 @@ class FaceScoreConfig:
     """One training of the face score."""
 
     least_score: float = LEAST_SCORE  # of the detector, for a box to be learnt from or judged
+    most_photos: int = 100_000  # training photos that are searched, drawn at random
     views: int = 12288  # random views of labelled faces, and a quarter more of other places
     epochs: int = 15
     batch_size: int = 512
@@ -217,7 +218,8 @@ def main(arguments: list[str] | None = None) -> None:
         validation += parts[1]
     network = load_network(options.weights)
     detector = CnnDetector(CnnDetector.load(options.detector).network, min_score=config.least_score)
-    seen = detector_examples(training, detector, network)
+    drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.most_photos]
+    seen = detector_examples([training[index] for index in drawn], detector, network)
     views = view_examples(options.faces, network, config)
     held_out = detector_examples(validation, detector, network)
     for photos, found in (("training", seen), ("held-out", held_out)):
