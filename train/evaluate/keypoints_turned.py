@@ -36,10 +36,13 @@ def print_turned(faces: LoadedFaces, pipeline: FacialKeypoints) -> None:
             continue
         nme = np.array(errors)[inside]
         missed = np.isnan(nme)
+        found = f"{nme[~missed].mean():.2f}" if not missed.all() else "-"
+        yaw_off = np.array(off)[inside]
+        yaw_off = yaw_off[~np.isnan(yaw_off)]
         print(
-            f"| {low}-{min(high, 90)}° | {inside.sum()} | {np.nanmean(nme):.2f} | "
+            f"| {low}-{min(high, 90)}° | {inside.sum()} | {found} | "
             f"{missed.sum()} ({100 * missed.mean():.1f} %) | "
-            f"{np.nanmedian(np.array(off)[inside]):.1f}° |"
+            + (f"{np.median(yaw_off):.1f}° |" if len(yaw_off) else "- |")
         )
 
 
