@@ -8,8 +8,21 @@ from facial_keypoints.export import to_pts
 from facial_keypoints.landmarks.markup import FLIP
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.synthetic_faces import make_face
-from train.keypoints.augment import degrade, random_misplaced, random_non_face, random_view
-from train.keypoints.data import LabelledFace, read_faces, split_by_subject
+from train.keypoints.augment import (
+    degrade,
+    hide_background,
+    random_misplaced,
+    random_non_face,
+    random_view,
+)
+from train.keypoints.data import (
+    TURNED,
+    LabelledFace,
+    SourceDraw,
+    read_faces,
+    read_turned,
+    split_by_subject,
+)
 
 
 def write_photo(path: Path, width: int = 300, height: int = 200) -> None:
@@ -98,6 +111,51 @@ def test_the_split_keeps_subjects_apart_and_does_not_change() -> None:
     assert 10 < len(held_out) < 32
     again = split_by_subject(reversed(faces))
     assert {f.subject for f in again.held_out} == held_out
+
+
+def test_turned_faces_share_the_split_of_the_faces_they_come_from(tmp_path: Path) -> None:
+    write_faces_csv(tmp_path, 30)
+    assert read_turned(tmp_path) == []
+    head, *rows = (tmp_path / "faces.csv").read_text().splitlines()
+    (tmp_path / "faces.csv").write_text("\n".join([head, *rows]).replace(",toy,", ",afw,"))
+    turned = [head.replace("height,", "height,pitch,yaw,roll,")]
+    turned += [
+        row.replace(",toy,", ",afw_turned,").replace("128,128,", "128,128,1,30,2,") for row in rows
+    ]
+    (tmp_path / "turned.csv").write_text("\n".join(turned))
+    faces = [*read_faces(tmp_path), *read_turned(tmp_path)]
+    assert {face.yaw for face in faces if face.source == TURNED} == {-30.0}
+    split = split_by_subject(faces, validation=0.2)
+    for part in (split.train, split.validation, split.held_out):
+        kinds = [{f.subject for f in part if f.source == kind} for kind in ("afw", TURNED)]
+        assert kinds[0] == kinds[1] and kinds[0]
+
+
+def test_faces_are_drawn_by_their_shares_and_emphasis() -> None:
+    sources = np.array(["ytf"] * 8 + [TURNED] * 2 + ["afw", "lfpw"])
+    emphasis = np.where(sources == "afw", 3.0, 1.0)
+    draw = SourceDraw(sources, {"ytf": 0.3, TURNED: 0.1}, emphasis)
+    rng = np.random.default_rng(0)
+    drawn = sources[[draw(rng) for _ in range(4000)]]
+    for source, share in (("ytf", 0.3), (TURNED, 0.1), ("afw", 0.45), ("lfpw", 0.15)):
+        assert np.mean(drawn == source) == pytest.approx(share, abs=0.03)
+    alone = SourceDraw(np.array(["ytf"] * 3), {"ytf": 0.3})
+    assert {alone(rng) for _ in range(50)} == {0, 1, 2}
+
+
+def test_a_background_is_hidden_but_never_the_face() -> None:
+    image, points = draw_face(np.random.default_rng(3), 160)
+    other = np.zeros((50, 70, 3), np.uint8)
+    middle = points[30].round().astype(int)
+    hidden = 0
+    for seed in range(40):
+        view = hide_background(image, points, other, np.random.default_rng(seed))
+        assert view.shape == image.shape and view.dtype == np.uint8
+        for x, y in np.round(points[[36, 45, 48, 54]]).astype(int):
+            assert (view[y, x] == image[y, x]).all()
+        assert (view[middle[1], middle[0]] == image[middle[1], middle[0]]).all()
+        hidden += bool((view[2, 2] != image[2, 2]).any())
+    assert 10 < hidden < 36
 
 
 def test_a_view_moves_points_with_the_picture() -> None:

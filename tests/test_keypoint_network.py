@@ -4,9 +4,15 @@ import torch
 
 from facial_keypoints.landmarks.crops import crops_from_points
 from facial_keypoints.landmarks.markup import FLIP, NUM_POINTS, PARTS
-from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig, preprocess
+from facial_keypoints.landmarks.network import (
+    KeypointNet,
+    KeypointNetConfig,
+    cell_centres,
+    preprocess,
+)
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
 from tests.synthetic_faces import make_face, noise_photo
+from train.keypoints.training import heatmap_divergence
 
 TINY = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
 CONFIGS = [
@@ -44,6 +50,15 @@ def test_shapes_and_gradients(config: KeypointNetConfig) -> None:
     total = prediction.points.sum() + prediction.log_scale.sum() + prediction.face_logit.sum()
     total.backward()
     assert all(p.grad is not None for p in network.parameters())
+
+
+def test_heat_maps_learn_to_lie_around_their_labels() -> None:
+    labels = torch.tensor([[[0.1, -0.2], [0.05, 0.3]]])
+    squares = (labels[:, :, None] - cell_centres(20, labels.device)).square().sum(dim=3)
+    ideal = -squares * 20**2 / 2
+    assert heatmap_divergence(ideal + 3, labels, 20) == pytest.approx(0, abs=1e-5)
+    assert heatmap_divergence(ideal * 4, labels, 20) > 0.3
+    assert heatmap_divergence(torch.zeros_like(ideal), labels, 20) > 2
 
 
 def test_folding_batch_norm_changes_no_answer() -> None:

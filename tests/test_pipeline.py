@@ -96,6 +96,22 @@ def test_a_turned_face_from_its_box(
     assert face.pose.roll == pytest.approx(astronaut.pose.roll + degrees, abs=5)
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_photo_that_lies_on_its_side(
+    pipeline: FacialKeypoints, photo: np.ndarray, astronaut: Face, quarters: int
+) -> None:
+    photo = photo[:400]  # not square: width and height must not be taken for each other
+    (face,) = pipeline(np.ascontiguousarray(np.rot90(photo, quarters)))
+    x, y = face.points.T
+    height, width = photo.shape[:2]
+    back = {1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}
+    assert nme(np.stack(back[quarters], axis=1), astronaut.points) < 1.5
+    np.testing.assert_allclose(face.box[:2], face.points.min(axis=0), atol=0.01)
+    assert face.pose is not None and astronaut.pose is not None
+    roll = (face.pose.roll - astronaut.pose.roll + 90 * quarters + 180) % 360 - 180
+    assert abs(roll) < 5
+
+
 @pytest.mark.parametrize("shift", [(-0.1, 0.05), (0.1, 0.1), (0.0, -0.1)])
 @pytest.mark.parametrize("scale", [0.85, 1.2])
 def test_imprecise_boxes_give_the_same_points(

@@ -78,3 +78,20 @@ def compression(view: np.ndarray, rng: Rng) -> np.ndarray:
     decoded = cv2.imdecode(cv2.imencode(".jpg", view, quality)[1], cv2.IMREAD_COLOR)
     assert decoded is not None  # it was encoded a line ago
     return decoded
+
+
+def video_frame(view: np.ndarray, rng: Rng, least: int = 32, most: int = 80) -> np.ndarray:
+    """A small face in a compressed video: out of focus or moved, shrunk to `least` to `most`
+    pixels, now and then dark and grainy, compressed at that size, and enlarged again.
+    """
+    size = view.shape[0]
+    small = int(rng.integers(min(least, size), min(most, size) + 1))
+    if rng.random() < 0.5:
+        view = blur(view, rng)
+    view = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.3:
+        dark = np.clip(view * rng.uniform(0.25, 0.7), 0, 255).astype(np.uint8)
+        view = noise(dark, rng)
+    view = compression(view, rng)
+    grow = cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
+    return cv2.resize(view, (size, size), interpolation=grow)

@@ -1,10 +1,10 @@
 """The keypoint CNN: a face crop in, 68 points with uncertainties and a face score out.
 
-A small residual encoder, a U-Net-like decoder up to a quarter of the input's resolution, one
-heat map for each point and a soft-argmax over it (Sun et al., "Integral Human Pose Regression",
-ECCV 2018). Each point's uncertainty is the scale of a Laplace distribution, read from the
-features under its own heat map (the likelihood follows Kumar et al., "LUVLi Face Alignment",
-CVPR 2020, with one scale for both axes).
+A small residual encoder, a U-Net-like decoder up to a quarter or an eighth of the input's
+resolution, one heat map for each point and a soft-argmax over it (Sun et al., "Integral Human
+Pose Regression", ECCV 2018). Each point's uncertainty is the scale of a Laplace distribution,
+read from the features under its own heat map (the likelihood follows Kumar et al., "LUVLi Face
+Alignment", CVPR 2020, with one scale for both axes).
 """
 
 from collections.abc import Mapping
@@ -44,6 +44,7 @@ class KeypointNetConfig(NetworkConfig):
     widths: tuple[int, ...] = (32, 96, 160, 256)  # channels at strides 4, 8, 16, 32
     depths: tuple[int, ...] = (1, 2, 2, 2)  # residual blocks at these strides
     heatmap_stride: int = 8  # 4 or 8: input pixels a heat-map cell
+    fine_width: int = 48  # channels that only heat maps at stride 4 have, beside those at stride 8
     mean: tuple[float, float, float] = (127.5, 127.5, 127.5)  # RGB, of 0..255
     std: tuple[float, float, float] = (64.0, 64.0, 64.0)
 
@@ -138,29 +139,51 @@ class FaceHead(nn.Module):
 
 
 class HeatmapHead(nn.Module):
-    """Decodes the stages' features to one heat map a point, read by soft-argmax."""
+    """Decodes the stages' features to one heat map a point, read by soft-argmax.
+
+    The decoder ends at stride 8. Heat maps at stride 4 are made from its features, enlarged, beside
+    a few of their own that see the first stage: so a network with heat maps at stride 8 can go on
+    learning with finer ones.
+    """
 
     def __init__(self, config: KeypointNetConfig):
         super().__init__()
         self.cells = config.input_size // config.heatmap_stride
-        widths = config.widths[{4: 0, 8: 1}[config.heatmap_stride] :]
+        widths = config.widths[1:]
         pairs = list(pairwise(widths))
         self.narrow = nn.ModuleList(conv_block(deep, width, 1) for width, deep in pairs)
         self.lateral = nn.ModuleList(
             conv_block(width, width, 1, activate=False) for width, _ in pairs
         )
         self.smooth = nn.ModuleList(conv_block(width, width, 3) for width, _ in pairs)
-        self.heatmaps = nn.Conv2d(widths[0], NUM_POINTS, 1)
-        self.log_scale = PerPointLinear(widths[0])
+        self.is_fine = {4: True, 8: False}[config.heatmap_stride]
+        channels = widths[0]
+        if self.is_fine:
+            fine = config.fine_width
+            self.fine_narrow = conv_block(widths[0], fine, 1)
+            self.fine_lateral = conv_block(config.widths[0], fine, 1, activate=False)
+            self.fine_smooth = conv_block(fine, fine, 3)
+            channels += fine
+        self.log_scale = PerPointLinear(channels)
+        self.heatmaps = nn.Conv2d(channels, NUM_POINTS, 1)
+        #: (N, 68, cells²) float32 logits of the last batch, kept in training mode for a loss.
+        self.logits: Tensor | None = None
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         x = features[-1]
-        laterals = features[-1 - len(self.smooth) : -1]
+        laterals = features[1:-1]
         for level in reversed(range(len(self.smooth))):
             x = F.interpolate(self.narrow[level](x), scale_factor=2.0, mode="nearest")
             x = self.smooth[level](F.relu(x + self.lateral[level](laterals[level])))
-        probability = torch.softmax(self.heatmaps(x).flatten(2).float(), dim=2)
-        points = probability @ _cell_centres(self.cells, x.device)
+        if self.is_fine:
+            fine = F.interpolate(self.fine_narrow(x), scale_factor=2.0, mode="nearest")
+            fine = self.fine_smooth(F.relu(fine + self.fine_lateral(features[0])))
+            coarse = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = torch.cat([coarse, fine], dim=1)
+        logits = self.heatmaps(x).flatten(2).float()
+        self.logits = logits if self.training else None
+        probability = torch.softmax(logits, dim=2)
+        points = probability @ cell_centres(self.cells, x.device)
         # Detached: the uncertainty must not pull the heat maps towards what is easy to predict.
         seen = probability.detach() @ x.flatten(2).transpose(1, 2).float()
         return points, self.log_scale(seen)
@@ -193,7 +216,7 @@ def preprocess(crops: Tensor, config: KeypointNetConfig) -> Tensor:
     return (x - mean) / std
 
 
-def _cell_centres(size: int, device: torch.device) -> Tensor:
+def cell_centres(size: int, device: torch.device) -> Tensor:
     """(size², 2) float32: x and y of a heat map's cells in crop coordinates."""
     axis = (torch.arange(size, device=device, dtype=torch.float32) + 0.5) / size - 0.5
     return torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1).view(-1, 2)

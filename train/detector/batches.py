@@ -33,7 +33,7 @@ class RandomCanvases(Dataset):
         sure = np.array([(~scene.doubtful).any() for scene in data.photos], bool)
         self.with_faces, self.without_faces = np.flatnonzero(sure), np.flatnonzero(~sure)
         self.hard = np.flatnonzero([len(scene.hard) > 0 for scene in data.photos])
-        self.draw_face = SourceDraw(data.is_ytf, ytf_share)
+        self.draw_face = SourceDraw(np.where(data.is_ytf, "ytf", ""), {"ytf": ytf_share})
         self.sources = Sources(self._photo_with, self._photo_without, self._face)
 
     def __getitem__(self, key: Key) -> Canvas:

@@ -1,16 +1,17 @@
 """What the trainings of the face detector and of the keypoint CNN share."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from keypoints_captions.weights import save_model
+from keypoints_captions.weights import load_model, save_model
 from train.engine.batches import processed
 from train.engine.checkpoints import best_checkpoint
+from train.engine.growth import grow
 from train.engine.loop import LoopConfig
 
 
@@ -18,7 +19,7 @@ from train.engine.loop import LoopConfig
 class CnnConfig(LoopConfig):
     """One training run of a CNN on random views of its examples."""
 
-    start_from: str = ""  # folder of another run, with whose best network this one starts
+    start_from: str = ""  # another run's folder, whose best network, or weights, to start with
     learning_rate: float = 2e-3  # AdamW, at the top of the cosine
     ytf_share: float = 0.3  # of the faces: video frames are many, their people few
     workers: int = 1  # processes that make views, for each training process
@@ -37,9 +38,9 @@ class CnnTask:
         own = dataclasses.asdict(config)
         self.history = [own | {"start_from": Path(config.start_from).name}]
         if config.start_from:
-            start = best_checkpoint(Path(config.start_from))
-            model.load_state_dict(start["model"])
-            self.history = [*start.get("history", []), *self.history]
+            state, history = starting_point(Path(config.start_from))
+            grow(model, state)
+            self.history = [*history, *self.history]
         decayed = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
         rate = config.learning_rate
@@ -54,6 +55,20 @@ class CnnTask:
     def best(self, model: Any) -> dict[str, Any]:
         network = dataclasses.asdict(model.config)
         return {"model": model.state_dict(), "network": network, "history": self.history}
+
+
+def starting_point(path: Path) -> tuple[Mapping[str, Tensor], list[dict[str, Any]]]:
+    """The state dict and the history of a run (its folder) or of weights (without suffix).
+
+    Raises:
+        FileNotFoundError: the folder has no best.pt.
+        WeightsError: the weights are missing or damaged.
+    """
+    if path.is_dir():
+        start = best_checkpoint(path)
+        return start["model"], start.get("history", [])
+    state, metadata = load_model(path)
+    return state, metadata.get("training", {}).get("runs", [])
 
 
 def total(terms: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:

@@ -12,12 +12,27 @@ from scipy.stats import spearmanr
 
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
-from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
+from facial_keypoints.landmarks.markup import NUM_POINTS, PART_GROUPS, group_indices
 from facial_keypoints.landmarks.network import KeypointNet
-from facial_keypoints.landmarks.predictor import TOLERANCE, KeypointPredictor, Keypoints
+from facial_keypoints.landmarks.predictor import TOLERANCE, Keypoints
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints, load_network
-from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
-from train.keypoints.metrics import area_under_curve, failure_rate, point_errors, predict_from_boxes
+from train.evaluate.keypoints_turned import print_rolled, print_turned
+from train.keypoints.data import (
+    TURNED,
+    LoadedFaces,
+    load_faces,
+    read_faces,
+    read_turned,
+    split_by_subject,
+)
+from train.keypoints.metrics import (
+    area_under_curve,
+    calibration,
+    calibration_error,
+    failure_rate,
+    point_errors,
+    predict_from_boxes,
+)
 from train.keypoints.non_faces import TRAINING_PHOTOS, read_non_faces
 from train.keypoints.sheet import draw_points, write_picture
 
@@ -35,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
-    split = split_by_subject(face for folder in options.data for face in read_faces(folder))
+    split = split_by_subject(
+        face for folder in options.data for face in [*read_faces(folder), *read_turned(folder)]
+    )
     sets = {
         "LFPW test": load_faces(face for face in split.test if face.source == "lfpw"),
         "YouTube Faces, held-out people": load_faces(
@@ -45,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
             f for f in split.test if f.source == "ytf"
         ),
         "AFW, held-out scenes": load_faces(face for face in split.held_out if face.source == "afw"),
-        "validation": load_faces(split.validation),
+        "validation": load_faces(f for f in split.validation if f.source != TURNED),
     }
     sets = {name: faces for name, faces in sets.items() if len(faces)}
     network = load_network(options.weights)
@@ -55,6 +72,11 @@ def run(options: argparse.Namespace) -> None:
     print_steps(sets, network)
     pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
     print_pipeline(sets, pipeline)
+    turned = load_faces(face for face in split.held_out if face.source == TURNED)
+    if len(turned):
+        print_turned(turned, pipeline)
+    upright = ("LFPW test", "AFW, held-out scenes")
+    print_rolled({name: sets[name] for name in upright if name in sets}, pipeline)
     if options.background:
         print_false_alarms(pipeline, options.background)
     if options.sheet:
@@ -123,22 +145,44 @@ def print_steps(sets: dict[str, LoadedFaces], network: KeypointNet) -> None:
 def print_pipeline(sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> None:
     """NME and missed faces from the picture alone, and what the second reading is worth there."""
     print(f"\n### Whole pipeline, detector: {pipeline.detector.name}\n")
-    print("| set | NME of found faces | missed | further faces a picture | NME, read once |")
+    print("| set | NME of found faces | failures > 8 % | missed | further faces a picture |")
     print("|---|---|---|---|---|")
-    once = KeypointPredictor(pipeline.predictor.network, passes=1)
-    for name, faces in sets.items():
-        found, extra = _found_faces(pipeline, faces)
-        found_once, _ = _found_faces(FacialKeypoints(once, pipeline.detector), faces)
-        missed = np.isnan(found)
+    found = {name: _found_faces(pipeline, faces) for name, faces in sets.items()}
+    for name, (errors, _, extra) in found.items():
+        total, missed = len(sets[name]), len(sets[name]) - len(errors)
+        nme = errors.mean(axis=1)
         print(
-            f"| {name} | {np.nanmean(found):.2f} | {missed.sum()} of {len(faces)} "
-            f"({100 * missed.mean():.1f} %) | {extra / len(faces):.3f} | "
-            f"{np.nanmean(found_once):.2f} |"
+            f"| {name} | {nme.mean():.2f} | {failure_rate(nme):.1f} % | {missed} of {total} "
+            f"({100 * missed / total:.1f} %) | {extra / total:.3f} |"
+        )
+    print("\n### Stated confidence and truth, whole pipeline\n")
+    print(
+        "Of the points in each band of the confidence, the share that is right "
+        f"(within {100 * TOLERANCE:.0f} % of the outer-eye-corner distance), and the share of all "
+        "points in it; ECE: expected calibration error.\n"
+    )
+    bands = [f"{10 * i}-{10 * i + 10} %" for i in range(10)]
+    print("| set | ECE | stated | right | " + " | ".join(bands) + " |")
+    print("|---|" + "---|" * (3 + len(bands)))
+    for name, (errors, confidence, _) in found.items():
+        right = errors < 100 * TOLERANCE
+        cells = [
+            f"{100 * true:.0f} % ({100 * share:.0f} %)" if share else "-"
+            for share, _, true in calibration(confidence, right)
+        ]
+        print(
+            f"| {name} | {calibration_error(confidence, right):.1f} % | "
+            f"{100 * confidence.mean():.1f} % | {100 * right.mean():.1f} % | "
+            + " | ".join(cells)
+            + " |"
         )
 
 
-def _found_faces(pipeline: FacialKeypoints, faces: LoadedFaces) -> tuple[np.ndarray, int]:
-    """(N,) NME of each labelled face, NaN where it was missed, and how many others were found.
+def _found_faces(
+    pipeline: FacialKeypoints, faces: LoadedFaces
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Of the M labelled faces that were found: the points' errors in % and their confidences, both
+    (M, 68); and how many others were found.
 
     A face is found when a predicted face's points lie nearer than half the eye distance on
     average; the nearest counts.
@@ -146,10 +190,17 @@ def _found_faces(pipeline: FacialKeypoints, faces: LoadedFaces) -> tuple[np.ndar
     found, extra = [], 0
     for image, truth in zip(faces.images, faces.points, strict=True):
         answers = pipeline(image)
-        errors = [point_errors(face.points[None], truth[None]).mean() for face in answers]
-        extra += len([error for error in errors if error >= 50])
-        found.append(min((error for error in errors if error < 50), default=np.nan))
-    return np.array(found), extra
+        errors = [point_errors(face.points[None], truth[None])[0] for face in answers]
+        near = [i for i, error in enumerate(errors) if error.mean() < 50]
+        extra += len(answers) - len(near)
+        if near:
+            best = min(near, key=lambda i: errors[i].mean())
+            found.append((errors[best], answers[best].confidence))
+    return (
+        np.array([errors for errors, _ in found]).reshape(-1, NUM_POINTS),
+        np.array([confidence for _, confidence in found]).reshape(-1, NUM_POINTS),
+        extra,
+    )
 
 
 def print_false_alarms(pipeline: FacialKeypoints, background: Path) -> None:

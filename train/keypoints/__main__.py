@@ -22,7 +22,7 @@ from train.engine.cnn import export
 from train.engine.loop import Loop
 from train.engine.options import config_from_arguments
 from train.engine.processes import process_group
-from train.keypoints.data import Split, read_faces, split_by_subject
+from train.keypoints.data import Split, read_faces, read_turned, split_by_subject
 from train.keypoints.non_faces import read_non_faces
 from train.keypoints.sheet import write_sheet
 from train.keypoints.training import KeypointTask
@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
     if options.command == "export":
         export(options.checkpoints, options.weights, "KeypointNet")
         return
-    split = split_by_subject(face for folder in options.data for face in read_faces(folder))
+    split = split_by_subject(
+        face for folder in options.data for face in [*read_faces(folder), *read_turned(folder)]
+    )
     counts = {f.name: len(getattr(split, f.name)) for f in dataclasses.fields(split)}
     print("faces: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     if options.command == "show":

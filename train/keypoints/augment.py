@@ -86,6 +86,40 @@ def random_misplaced(image: np.ndarray, points: np.ndarray, size: int, rng: Rng)
     return degrade(cut(image, replace(crops, centre=centre), size)[0], rng)
 
 
+def hide_background(
+    image: np.ndarray, points: np.ndarray, other: np.ndarray | None, rng: Rng
+) -> np.ndarray:
+    """The picture of a face turned by a program, three times in four with its stretched background
+    behind another photo, one colour, or a strong blur.
+
+    Args:
+        image: (H, W, 3) uint8 RGB. points: (68, 2) float, its pixels.
+        other: (h, w, 3) uint8 RGB to show behind, or None.
+    """
+    if rng.random() < 0.25:
+        return image
+    height, width = image.shape[:2]
+    # Foreheads reach about as far over the brows as the nose's tip lies under them.
+    forehead = points[17:27] - 0.9 * (points[30] - points[17:27].mean(axis=0))
+    hull = cv2.convexHull(np.concatenate([points, forehead]).astype(np.float32))
+    outside = np.full((height, width), 255, np.uint8)
+    cv2.fillConvexPoly(outside, np.round(hull).astype(np.int32), 0)
+    size = float(np.ptp(points, axis=0).max())
+    grow, soft = size * rng.uniform(0.02, 0.2), size * rng.uniform(0.01, 0.1) + 1
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, 3)
+    share = np.clip((grow + soft - distance) / soft, 0, 1)[:, :, None]
+    kind = rng.random()
+    if other is not None and kind < 0.6:
+        behind = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA)
+    elif kind < 0.8:
+        behind = np.full_like(image, rng.integers(0, 256, 3, dtype=np.uint8))
+    else:
+        cells = int(rng.integers(3, 10))
+        behind = cv2.resize(image, (cells, cells), interpolation=cv2.INTER_AREA)
+        behind = cv2.resize(behind, (width, height), interpolation=cv2.INTER_LINEAR)
+    return (image * share + behind * (1 - share) + 0.5).astype(np.uint8)
+
+
 def degrade(view: np.ndarray, rng: Rng) -> np.ndarray:
     """Colour, blur, low resolution, noise, compression and occlusion, each now and then."""
     return effects.applied(_EFFECTS, view, rng)
@@ -116,7 +150,8 @@ _EFFECTS: tuple[tuple[float, Effect], ...] = (
     (0.30, effects.saturation),
     (0.20, effects.shadow),
     (0.20, effects.blur),
-    (0.25, effects.low_resolution),
+    (0.20, effects.low_resolution),
+    (0.15, effects.video_frame),
     (0.15, effects.noise),
     (0.15, effects.compression),
 )

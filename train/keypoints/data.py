@@ -1,14 +1,15 @@
 """Readers of 68-point face data, and its split into training, validation and held-out people.
 
-Three layouts are read, told apart by what lies in the folder:
+Three layouts are read (and `turned.csv` beside `faces.csv`), told apart by what lies in the folder:
 `faces.csv` (one row a face, prepared crops), 300-W (photos with a `.pts` file beside each) and
 Udacity's P1 (`training_frames_keypoints.csv` with `training/`, the same for `test`).
 """
 
 import csv
 import hashlib
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from facial_keypoints.export import read_pts
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import NUM_POINTS
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
+
+#: The source of the faces of `turned.csv`.
+TURNED = "afw_turned"
 
 #: Longer photos are cut to a square of `CONTEXT` times the landmark box when they are loaded.
 MAX_SIDE = 320
@@ -30,6 +34,7 @@ class LabelledFace:
 
     points: (68, 2) float32, pixels of the photo, 0-based, pixel centres at whole numbers.
     subject: what must not be split: a person, or a scene with several faces.
+    yaw: degrees, of a fit of a head in three dimensions where the set has one; otherwise NaN.
     """
 
     path: Path
@@ -37,6 +42,7 @@ class LabelledFace:
     source: str
     split: str
     subject: str
+    yaw: float = math.nan
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         """(H, W, 3) uint8 RGB around the face, and its (68, 2) float32 points in that picture."""
@@ -52,25 +58,39 @@ class LabelledFace:
 @dataclass(frozen=True)
 class LoadedFaces:
     """Labelled faces in memory: N pictures (H, W, 3) uint8 RGB, their points (N, 68, 2) float32
-    in the pictures' pixels, and (N,) sources.
+    in the pictures' pixels, (N,) sources, and (N,) yaws as `LabelledFace` has them.
     """
 
     images: list[np.ndarray]
     points: np.ndarray
     sources: np.ndarray
+    yaws: np.ndarray
 
     def __len__(self) -> int:
         return len(self.images)
 
 
 class SourceDraw:
-    """Draws faces at random, a given share of them from video frames (`is_ytf`, (N,) bool)."""
+    """Draws faces at random, given shares of them from some sources, the rest from all others.
 
-    def __init__(self, is_ytf: np.ndarray, ytf_share: float) -> None:
-        share = ytf_share if 0 < is_ytf.sum() < len(is_ytf) else is_ytf.mean()
-        weight = np.where(
-            is_ytf, share / max(is_ytf.sum(), 1), (1 - share) / max((~is_ytf).sum(), 1)
-        )
+    sources: (N,) of the faces. shares: source -> its share, 0..1; those of sources that there are
+    none of go to the others, and the others' to the named ones where there are no others.
+    emphasis: (N,) how often a face is drawn against the others of its kind; alike without.
+    """
+
+    def __init__(
+        self,
+        sources: np.ndarray,
+        shares: Mapping[str, float],
+        emphasis: np.ndarray | float = 1.0,
+    ) -> None:
+        named = [sources == source for source in shares]
+        other = ~np.any([np.zeros(len(sources), bool), *named], axis=0)
+        emphasis = np.broadcast_to(emphasis, len(sources))
+        weight = np.zeros(len(sources))
+        parts = zip([*named, other], [*shares.values(), 1 - sum(shares.values())], strict=True)
+        for part, share in parts:
+            weight[part] = share * emphasis[part] / emphasis[part].sum()
         self.cumulative = np.cumsum(weight / weight.sum())
 
     def __call__(self, rng: np.random.Generator) -> int:
@@ -84,7 +104,8 @@ def load_faces(faces: Iterable[LabelledFace]) -> LoadedFaces:
     loaded = [face.load() for face in faces]
     points = np.stack([points for _, points in loaded]) if loaded else np.zeros((0, NUM_POINTS, 2))
     sources = np.array([face.source for face in faces])
-    return LoadedFaces([image for image, _ in loaded], points, sources)
+    yaws = np.array([face.yaw for face in faces])
+    return LoadedFaces([image for image, _ in loaded], points, sources, yaws)
 
 
 def read_faces(folder: Path) -> list[LabelledFace]:
@@ -107,8 +128,22 @@ def read_faces(folder: Path) -> list[LabelledFace]:
 
 def read_faces_csv(folder: Path) -> list[LabelledFace]:
     """`faces.csv`: file, source, split, subject, width, height, x0, y0 … x67, y67."""
+    return _read_table(folder / "faces.csv")
+
+
+def read_turned(folder: Path) -> list[LabelledFace]:
+    """`turned.csv`, where the folder has one: the columns of `faces.csv`, and pitch, yaw, roll.
+
+    Faces of the same subjects, turned in depth by a program (300W-LP): their backgrounds are
+    stretched. Their yaw has the sign of `Pose`, which is not that of the table.
+    """
+    table = folder / "turned.csv"
+    return _read_table(table) if table.exists() else []
+
+
+def _read_table(table: Path) -> list[LabelledFace]:
     faces = []
-    with open(folder / "faces.csv", newline="") as file:
+    with open(table, newline="") as file:
         for row in csv.DictReader(file):
             points = [[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(NUM_POINTS)]
             # Some sets number training and test photos alike; the split keeps them apart.
@@ -117,11 +152,12 @@ def read_faces_csv(folder: Path) -> list[LabelledFace]:
             )
             faces.append(
                 LabelledFace(
-                    folder / row["file"],
+                    table.parent / row["file"],
                     np.array(points, np.float32),
                     row["source"],
                     row["split"],
                     subject,
+                    -float(row["yaw"]) if "yaw" in row else math.nan,
                 )
             )
     return faces
@@ -177,7 +213,7 @@ class Split:
 
 
 #: Sources of which some subjects are never trained on nor chosen by, to report unseen people.
-HELD_OUT_SOURCES = ("ytf", "afw")
+HELD_OUT_SOURCES = ("ytf", "afw", TURNED)
 
 
 def split_by_subject(faces: Iterable[LabelledFace], validation: float = 0.07) -> Split:

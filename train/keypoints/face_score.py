@@ -41,7 +41,7 @@ from train.detector.metrics import OVERLAP, overlaps
 from train.detector.mining import LEAST_SCORE
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.engine.processes import Process
-from train.keypoints.data import read_faces, split_by_subject
+from train.keypoints.data import read_faces, read_turned, split_by_subject
 from train.keypoints.views import NonFaces, RandomViews, TrainConfig, batch_keys
 
 #: Intersection over union with a face from which a box is no place without one.
@@ -53,6 +53,7 @@ class FaceScoreConfig:
     """One training of the face score."""
 
     least_score: float = LEAST_SCORE  # of the detector, for a box to be learnt from or judged
+    most_photos: int = 100_000  # training photos that are searched, drawn at random
     views: int = 12288  # random views of labelled faces, and a quarter more of other places
     epochs: int = 15
     batch_size: int = 512
@@ -110,7 +111,9 @@ def view_examples(
     folders: Sequence[Path], network: KeypointNet, config: FaceScoreConfig
 ) -> Examples:
     """Random views of the labelled faces that `train.keypoints` trains on, and of places beside."""
-    faces = split_by_subject(face for folder in folders for face in read_faces(folder)).train
+    faces = split_by_subject(
+        face for folder in folders for face in [*read_faces(folder), *read_turned(folder)]
+    ).train
     drawn = TrainConfig(epoch_faces=config.views, non_faces=0.25, seed=config.seed)
     nothing = NonFaces([], np.zeros((0, 1, 1, 3)))
     views = RandomViews(faces, nothing, network.config.input_size, drawn)
@@ -215,7 +218,8 @@ def main(arguments: list[str] | None = None) -> None:
         validation += parts[1]
     network = load_network(options.weights)
     detector = CnnDetector(CnnDetector.load(options.detector).network, min_score=config.least_score)
-    seen = detector_examples(training, detector, network)
+    drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.most_photos]
+    seen = detector_examples([training[index] for index in drawn], detector, network)
     views = view_examples(options.faces, network, config)
     held_out = detector_examples(validation, detector, network)
     for photos, found in (("training", seen), ("held-out", held_out)):

@@ -1,0 +1,50 @@
+import math
+
+import numpy as np
+import pytest
+
+from facial_keypoints.face import Face, Pose
+from tests.synthetic_faces import make_face
+from train.evaluate.keypoints_turned import _turned_left, nearest, print_turned
+from train.keypoints.data import TURNED, LoadedFaces
+
+
+def test_the_nearest_face_counts_and_a_far_one_is_missed() -> None:
+    truth = make_face((100, 100), 80).points
+    far, near = make_face((180, 100), 80), make_face((103, 100), 80)
+    error, face = nearest([far, near], truth)
+    size = math.sqrt(np.ptp(truth, axis=0).prod())
+    assert face is near and error == pytest.approx(300 / size, rel=0.01)
+    error, face = nearest([far], truth)
+    assert face is None and math.isnan(error)
+
+
+def test_points_turn_with_their_picture() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    image[7, 50] = 255
+    points = np.array([[50.0, 7.0]])
+    for _ in range(3):
+        points = _turned_left(points, image.shape)
+        image = np.rot90(image)
+        (x, y) = points[0].astype(int)
+        assert image[y, x].all()
+
+
+def test_turned_faces_are_told_by_their_yaw(capsys: pytest.CaptureFixture[str]) -> None:
+    poses = [Pose(10, 0, 0), Pose(50, 0, 0), Pose(-80, 0, 0)]
+    heads = [make_face((100, 100), 80, pose) for pose in poses]
+    images = [np.full((200, 200, 3), i, np.uint8) for i in range(3)]
+    points = np.stack([head.points for head in heads])
+    faces = LoadedFaces(images, points, np.array([TURNED] * 3), np.array([10.0, 40.0, -80.0]))
+    answers = {0: [heads[0]], 1: [heads[1]], 2: []}
+
+    class Pipeline:
+        def __call__(self, image: np.ndarray) -> list[Face]:
+            return answers[int(image[0, 0, 0])]
+
+    print_turned(faces, Pipeline())  # type: ignore[arg-type]
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if "°" in line]
+    assert [row[1].strip() for row in rows] == ["1", "1", "1"]
+    assert rows[0][2].strip() == "0.00" and rows[1][2].strip() == "0.00"
+    assert rows[2][3].strip() == "1 (100.0 %)"
+    assert float(rows[1][4].strip().rstrip("°")) == pytest.approx(10, abs=1)

@@ -1,0 +1,229 @@
+"""The keypoint CNN's stated confidence, brought to what validation faces say.
+
+    python -m train.keypoints.calibration --data FACES --weights weights/facial_keypoints
+
+A network states too high a confidence on people it never saw, since it was trained on errors of
+those it knows. Here the linear unit that reads each point's scale is fitted anew on validation
+subjects, few numbers of it: log_scale' = a · log_scale + v · features + c, where the factor a and
+the weights v are the same for all points and the shift c is that of a point and its mirror image.
+What is learnt is the probability that a point is right (`TOLERANCE`) as the pipeline reads it, from
+the crop and its mirror image. Points stay where they are. Replaces the weights'
+files; it can be run once on them only.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
+from facial_keypoints.landmarks.markup import FLIP, interocular_distance
+from facial_keypoints.landmarks.network import (
+    KeypointNet,
+    KeypointNetConfig,
+    PerPointLinear,
+    preprocess,
+)
+from facial_keypoints.landmarks.predictor import TOLERANCE
+from keypoints_captions.weights import load_model, save_model
+from train.command_line import program, run
+from train.engine.options import add_config_arguments, config_from_arguments
+from train.keypoints.augment import jitter
+from train.keypoints.data import (
+    LabelledFace,
+    load_faces,
+    read_faces,
+    read_turned,
+    split_by_subject,
+)
+from train.keypoints.metrics import calibration_error
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationConfig:
+    """One fit."""
+
+    views: int = 4  # of each face, from boxes as imprecise as a detector's
+    box_error: float = 0.5  # of the training views' jitter
+    decay: float = 0.005  # pull towards what the network says by itself
+    turned_weight: float = 0.3  # of faces turned by a program, against one of the others
+    folds: int = 5  # for the error on subjects that the fit did not see
+    steps: int = 60  # of L-BFGS
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What the network says of N views, each read mirrored too, and what is true.
+
+    features: (N, 68, C) float32 under each point's heat map. log_scale: (N, 68) float32, of them.
+    tolerance: (N, 68) float32, distance in crop coordinates within which a point is right.
+    right: (N, 68) bool. weight: (N,) float32. fold: (N,) int64, by subject.
+    """
+
+    features: Tensor
+    log_scale: Tensor
+    tolerance: Tensor
+    right: Tensor
+    weight: Tensor
+    fold: Tensor
+
+    def __getitem__(self, part: Tensor) -> "Seen":
+        return Seen(*(getattr(self, field.name)[part] for field in dataclasses.fields(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """factor: (1,). common: (C,). shift: (68,), the same for a point and its mirror image."""
+
+    factor: Tensor
+    common: Tensor
+    shift: Tensor
+
+    def log_scale(self, seen: Seen) -> Tensor:
+        """(N, 68) float32: what the changed unit says."""
+        return self.factor * seen.log_scale + seen.features @ self.common + self.shift
+
+    def change(self, unit: PerPointLinear) -> None:
+        """Makes the unit say that, in place."""
+        with torch.no_grad():
+            unit.weight.mul_(self.factor).add_(self.common)
+            unit.bias.mul_(self.factor).add_(self.shift)
+
+
+@torch.no_grad()
+def look(network: KeypointNet, faces: Sequence[LabelledFace], config: CalibrationConfig) -> Seen:
+    """The network, in eval mode, on random crops of the faces."""
+    loaded, rng = load_faces(faces), np.random.default_rng(config.seed)
+    subjects = {name: i for i, name in enumerate(sorted({face.subject for face in faces}))}
+    folds = rng.permutation(len(subjects)) % config.folds
+    kept: list[Tensor] = []
+    network.points.log_scale.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    features, log_scale, tolerance, right = [], [], [], []
+    for image, truth in zip(loaded.images, loaded.points, strict=True):
+        plain = crops_from_points(np.repeat(truth[None], config.views, axis=0), upright=False)
+        moved = jitter(plain, rng)
+        crops = dataclasses.replace(
+            plain,
+            centre=plain.centre + config.box_error * (moved.centre - plain.centre),
+            side=plain.side * (moved.side / plain.side) ** config.box_error,
+            angle=config.box_error * (moved.angle - plain.angle),
+        )
+        labels = to_crop(np.repeat(truth[None], config.views, axis=0), crops)
+        views = cut(image, crops, network.config.input_size)
+        views = np.concatenate([views, views[:, :, ::-1]])
+        answer = network(preprocess(torch.from_numpy(views), network.config))
+        points, mirrored = answer.points.numpy().reshape(2, *labels.shape)
+        points = (points + mirrored[:, FLIP] * (-1, 1)) / 2
+        features.append(_mean_of_both(kept.pop().float()))
+        log_scale.append(_mean_of_both(answer.log_scale))
+        eyes = interocular_distance(labels)[:, None]
+        right.append(np.linalg.norm(points - labels, axis=2) < TOLERANCE * eyes)
+        stated = TOLERANCE * interocular_distance(points)[:, None]
+        tolerance.append(np.repeat(stated, labels.shape[1], axis=1))
+    weight = _weights(loaded.sources, config.turned_weight)
+    fold = folds[[subjects[face.subject] for face in faces]]
+    return Seen(
+        torch.cat(features),
+        torch.cat(log_scale),
+        torch.tensor(np.concatenate(tolerance), dtype=torch.float32),
+        torch.tensor(np.concatenate(right)),
+        torch.tensor(np.repeat(weight, config.views), dtype=torch.float32),
+        torch.tensor(np.repeat(fold, config.views)),
+    )
+
+
+def _mean_of_both(values: Tensor) -> Tensor:
+    """(2 N, 68, …) of views, then of their mirror images, to (N, 68, …)."""
+    plain, mirrored = values.chunk(2)
+    return (plain + mirrored[:, torch.tensor(FLIP)]) / 2
+
+
+def _weights(sources: np.ndarray, turned: float) -> np.ndarray:
+    """(N,) float: in-the-wild photos and video frames weigh the same in sum, and turned faces
+    `turned` of one of these; the mean is 1."""
+    kinds = np.where(np.isin(sources, ["ytf", "afw_turned"]), sources, "photo")
+    weight = np.zeros(len(sources))
+    for kind in np.unique(kinds):
+        inside = kinds == kind
+        weight[inside] = (turned if kind == "afw_turned" else 1.0) / inside.sum()
+    return weight / weight.mean()
+
+
+def fit(seen: Seen, config: CalibrationConfig) -> Fit:
+    """What makes the confidences true."""
+    spread = seen.features.std(dim=(0, 1)) + 1e-3
+    factor, common, shift = torch.zeros(1), torch.zeros(len(spread)), torch.zeros(len(FLIP))
+    free = [part.requires_grad_() for part in (factor, common, shift)]
+    optimizer = torch.optim.LBFGS(free, max_iter=config.steps, line_search_fn="strong_wolfe")
+
+    def found() -> Fit:
+        return Fit(1 + factor, common / spread, (shift + shift[torch.tensor(FLIP)]) / 2)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        stated = confidence(found().log_scale(seen), seen.tolerance)
+        wrong = F.binary_cross_entropy(stated, seen.right.float(), reduction="none")
+        pull = torch.stack([part.square().sum() for part in free]).sum()
+        value = (wrong.mean(dim=1) * seen.weight).mean() + config.decay * pull
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    with torch.no_grad():
+        return found()
+
+
+def confidence(log_scale: Tensor, tolerance: Tensor) -> Tensor:
+    """As `Keypoints.confidence`: the probability that a point is within the tolerance."""
+    distance = tolerance * torch.exp(-log_scale)
+    return (1 - (1 + distance) * torch.exp(-distance)).clamp(1e-4, 1 - 1e-4)
+
+
+def calibration_errors(seen: Seen, config: CalibrationConfig) -> tuple[float, float]:
+    """Expected calibration error in % before, and after fits that did not see the subjects."""
+    before = confidence(seen.log_scale, seen.tolerance)
+    after = before.clone()
+    for number in range(config.folds):
+        out = seen.fold == number
+        if out.any() and not out.all():
+            fitted = fit(seen[~out], config)
+            after[out] = confidence(fitted.log_scale(seen[out]), seen.tolerance[out])
+    right = seen.right.numpy()
+    return calibration_error(before.numpy(), right), calibration_error(after.numpy(), right)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = program("keypoints.calibration", __doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of faces")
+    parser.add_argument("--weights", type=Path, required=True, help="of the keypoint CNN")
+    add_config_arguments(parser, CalibrationConfig())
+    options = parser.parse_args(arguments)
+    config = config_from_arguments(CalibrationConfig(), options)
+    faces = split_by_subject(
+        face for folder in options.data for face in [*read_faces(folder), *read_turned(folder)]
+    ).validation
+    state, metadata = load_model(options.weights)
+    network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
+    network.load_state_dict(state)
+    told: dict[str, Any] = {"options": dataclasses.asdict(config)}
+    seen = look(network, faces, config)
+    before, after = calibration_errors(seen, config)
+    told["validation"] = {"error before": before, "error on unseen subjects": after}
+    fit(seen, config).change(network.points.log_scale)
+    state = network.state_dict()
+    facts = {name: value for name, value in metadata.items() if name != "weights"}
+    facts["training"] = {**facts["training"], "calibration": told}
+    save_model(options.weights, state, facts, half=True)
+    print(f"expected calibration error on validation faces: {before:.1f} % before, "
+          f"{after:.1f} % after, on subjects that the fit did not see")  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(main)
