@@ -5,6 +5,8 @@
     … captioning --data DATA --neighbour                           with the baseline
     … captioning --data DATA --sheet out/captions.png              20 best and 20 worst photos
 
+A second table has the captions as people read them, and the same of the people.
+
 DATA holds coco_val.json, flickr8k_val.json and, for the baseline, the training sets.
 """
 
@@ -22,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from captioning.caption import Caption
 from captioning.captioner import WEIGHTS, Captioner
 from captioning.decoder import Photos
 from captioning.search import SearchOptions
@@ -29,6 +32,7 @@ from captioning.vocabulary import tokenize
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
 from train.captioning.metrics import CiderD, Scores, score_captions
 from train.captioning.sheet import Cell, write_sheet
+from train.captioning.words.figures import Told, WordFigures, measure, people_figures, word_table
 from train.engine.batches import prefetch
 
 VALIDATION = ("coco_val", "flickr8k_val")
@@ -68,6 +72,7 @@ def run(options: argparse.Namespace) -> None:
     sets = {name: photos[: options.photos or None] for name, photos in sets.items()}
     models = dict(model.split("=", 1) for model in options.model) or {"captioner": str(WEIGHTS)}
     rows: dict[str, list[Row]] = {name: [] for name in sets}
+    read: dict[str, list[tuple[str, WordFigures]]] = {name: [] for name in sets}
     for model, folder in models.items():
         captioner = Captioner.load(folder)
         for name, photos in sets.items():
@@ -77,20 +82,24 @@ def run(options: argparse.Namespace) -> None:
                 captions, more = say(captioner, seen, search)
                 label = "greedy" if beam == 1 else f"beam {beam}"
                 each = 1000 * (seconds + more) / len(photos)
-                scores = score(photos, captions)
+                scores = score(photos, [caption.text for caption in captions])
                 rows[name].append(Row(model, label, scores, each))
-                told = f"{name}, {model}, {label}: CIDEr {scores.cider:.1f}"
-                print(told, file=sys.stderr, flush=True)
+                read[name].append((f"{model}, {label}", measure(photos, told(captions))))
+                line = f"{name}, {model}, {label}: CIDEr {scores.cider:.1f}"
+                print(line, file=sys.stderr, flush=True)
             if options.sheet and model == list(models)[-1]:
                 captions, _ = say(captioner, seen, SearchOptions())
                 path = options.sheet.with_stem(f"{options.sheet.stem}_{name}")
-                write_best_and_worst(captioner, photos, captions, path)
+                texts = [caption.text for caption in captions]
+                write_best_and_worst(captioner, photos, texts, path)
     if options.neighbour:
         captioner = Captioner.load(list(models.values())[-1])
-        for name, captions in nearest_captions(captioner, options.data, sets).items():
-            rows[name].append(Row("nearest neighbour", "-", score(sets[name], captions), None))
+        for name, texts in nearest_captions(captioner, options.data, sets).items():
+            rows[name].append(Row("nearest neighbour", "-", score(sets[name], texts), None))
     for name, photos in sets.items():
         print(f"\n### {name}, {len(photos)} photos\n\n{table(rows[name])}")
+        people = ("a person, against the others", people_figures(photos))
+        print(f"\n{word_table([*read[name], people])}")
     if not options.skip_timing:
         print(f"\n{timing(list(models.values())[-1], sets['coco_val'])}")
 
@@ -111,11 +120,19 @@ def look(captioner: Captioner, photos: Sequence[CaptionedPhoto]) -> tuple[list[P
 
 def say(
     captioner: Captioner, seen: Sequence[Photos], search: SearchOptions
-) -> tuple[list[str], float]:
-    """The best caption's text of each photo, and the seconds it took."""
+) -> tuple[list[Caption], float]:
+    """The best caption of each photo, and the seconds it took."""
     since = time.perf_counter()
-    texts = [found[0].text for batch in seen for found in captioner.caption(batch, search)]
-    return texts, time.perf_counter() - since
+    captions = [found[0] for batch in seen for found in captioner.caption(batch, search)]
+    return captions, time.perf_counter() - since
+
+
+def told(captions: Sequence[Caption]) -> list[Told]:
+    """The captions with the chances stated under their words."""
+    return [
+        Told([word.word for word in caption.words], [word.probability for word in caption.words])
+        for caption in captions
+    ]
 
 
 def nearest_captions(
