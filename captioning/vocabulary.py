@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 SPECIAL_WORDS = ("<pad>", "<start>", "<end>", "<unk>")
@@ -43,12 +42,11 @@ class Vocabulary:
             raise ValueError("a vocabulary must not hold a word twice")
 
     @classmethod
-    def build(cls, captions: Iterable[Sequence[str]], min_count: int) -> "Vocabulary":
-        """The words that occur at least `min_count` times in the tokenized captions.
+    def build(cls, counts: Mapping[str, int], min_count: int = 1) -> "Vocabulary":
+        """The words that are counted at least `min_count` times.
 
         The most frequent come first; equally frequent ones in alphabetical order.
         """
-        counts = Counter(word for caption in captions for word in caption)
         kept = [word for word, count in counts.items() if count >= min_count]
         return cls([*SPECIAL_WORDS, *sorted(kept, key=lambda word: (-counts[word], word))])
 

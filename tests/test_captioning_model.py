@@ -19,8 +19,7 @@ def test_tokenize_and_join() -> None:
 
 
 def test_vocabulary_keeps_frequent_words_and_round_trips(tmp_path) -> None:
-    captions = [["a", "dog"], ["a", "cat"], ["a", "dog", "runs"]]
-    vocabulary = Vocabulary.build(captions, min_count=2)
+    vocabulary = Vocabulary.build({"runs": 1, "dog": 2, "cat": 1, "a": 3}, min_count=2)
     assert vocabulary.words[4:] == ["a", "dog"]
     assert vocabulary.encode(["a", "cat"]) == [4, UNKNOWN]
     assert vocabulary.decode([START, 4, 5, END, 4]) == ["a", "dog"]

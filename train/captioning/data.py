@@ -58,7 +58,7 @@ def _coco(annotations: Path, folder: Path) -> list[CaptionedPhoto]:
     photos = []
     for number in sorted(coco.imgs):
         texts = [annotation["caption"] for annotation in coco.imgToAnns[number]]
-        photos.append(_photo(folder / coco.imgs[number]["file_name"], texts))
+        photos.append(captioned(folder / coco.imgs[number]["file_name"], texts))
     return [photo for photo in photos if photo.words]
 
 
@@ -66,7 +66,7 @@ def _karpathy(annotations: Path, folder: Path, split: str) -> list[CaptionedPhot
     wanted = split.split("+")
     images = json.loads(annotations.read_text(encoding="utf-8"))["images"]
     return [
-        _photo(
+        captioned(
             folder / image.get("filepath", "") / image["filename"],
             [sentence["raw"] for sentence in image["sentences"]],
         )
@@ -75,7 +75,8 @@ def _karpathy(annotations: Path, folder: Path, split: str) -> list[CaptionedPhot
     ]
 
 
-def _photo(path: Path, texts: Sequence[str]) -> CaptionedPhoto:
+def captioned(path: Path, texts: Sequence[str]) -> CaptionedPhoto:
+    """The photo with its captions, of which those without a word are left out."""
     pairs = [(text, tuple(tokenize(text))) for text in texts]
     pairs = [(text, words) for text, words in pairs if words]
     return CaptionedPhoto(

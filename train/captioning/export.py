@@ -38,7 +38,7 @@ def export(
     others = [_decoder_beside(other, encoder, run.vocabulary) for other in beside]
     speaking = DecoderEnsemble([decoder, *others]) if others else decoder
     told = dict(options)
-    for key in ("features", "encoder_weights", "start_from"):  # this machine's folders
+    for key in ("features", "encoder_weights", "start_from", "text"):  # this machine's folders
         told[key] = Path(told[key]).name
     for key in ("train", "validation"):
         told[key] = [set_name(source) for source in told[key]]

@@ -39,6 +39,17 @@ class Features:
         """(B, P, 2048) float16, copied from the file."""
         return torch.from_numpy(self.grids[rows])
 
+    def pooled(self, photos: Sequence[CaptionedPhoto]) -> np.ndarray:
+        """(N, 2048) float32: the mean over the places of each photo as it is."""
+        rows = self.rows(photos, None)
+        chunks = (rows[start : start + 128] for start in range(0, len(rows), 128))
+        return np.concatenate([self.read(chunk).float().mean(1).numpy() for chunk in chunks])
+
+    def read_places(self, places: np.ndarray) -> torch.Tensor:
+        """(B, P, 2048) float16 of single places: (B, P, 2) int64, each a row and a place of it."""
+        flat = self.grids.reshape(-1, self.grids.shape[-1])
+        return torch.from_numpy(flat[places[..., 0] * self.grids.shape[1] + places[..., 1]])
+
 
 def make_features(
     encoder: Encoder,

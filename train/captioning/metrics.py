@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Words = Sequence[str]
+#: TF-IDF weights of n-grams, their norm for each n, and the number of bigrams.
+Vector = tuple[dict[tuple[str, ...], float], list[float], int]
 _SIGMA = 6.0  # of the length penalty, as in Vedantam et al. 2015
 _MOST = 4  # n-grams of 1 to 4 words
 
@@ -22,6 +24,7 @@ class CiderD:
 
     def __init__(self, references: Sequence[Sequence[Words]]) -> None:
         self.references = references
+        self._vectors: dict[int, list[Vector]] = {}  # of the photos asked for so far
         frequencies: Counter[tuple[str, ...]] = Counter()
         for captions in references:
             frequencies.update({ngram for words in captions for ngram in _ngrams(words)})
@@ -31,7 +34,9 @@ class CiderD:
 
     def score(self, photo: int, captions: Sequence[Words]) -> list[float]:
         """CIDEr-D (0..10) of each of some captions of one photo."""
-        references = [self._vector(words) for words in self.references[photo]]
+        if photo not in self._vectors:
+            self._vectors[photo] = [self._vector(words) for words in self.references[photo]]
+        references = self._vectors[photo]
         return [self._compare(self._vector(words), references) for words in captions]
 
     def mean(self, captions: Sequence[Words]) -> float:
@@ -40,7 +45,7 @@ class CiderD:
             raise ValueError(f"{len(self.references)} captions expected, {len(captions)} given")
         return sum(self.score(i, [words])[0] for i, words in enumerate(captions)) / len(captions)
 
-    def _vector(self, words: Words) -> tuple[dict[tuple[str, ...], float], list[float], int]:
+    def _vector(self, words: Words) -> Vector:
         """TF-IDF weights of the n-grams, their norm for each n, and the number of bigrams,
         by which pycocoevalcap measures length."""
         weights, squares = {}, [0.0] * _MOST
@@ -50,7 +55,7 @@ class CiderD:
             squares[len(ngram) - 1] += weight * weight
         return weights, [math.sqrt(square) for square in squares], max(0, len(words) - 1)
 
-    def _compare(self, candidate, references) -> float:
+    def _compare(self, candidate: Vector, references: Sequence[Vector]) -> float:
         weights, norms, length = candidate
         total = 0.0
         for reference, reference_norms, reference_length in references:

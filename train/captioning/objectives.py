@@ -16,12 +16,14 @@ from captioning.vocabulary import END, PAD, START, Vocabulary
 from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
 from train.captioning.features import Features, encode
 from train.captioning.metrics import CiderD
+from train.captioning.rewards import Reward
 from train.engine.processes import unwrap
 
 
 class Batch(NamedTuple):
     """photos: grids (B, P, 2048) float16 or squares (B, size, size, 3) uint8; numbers: the
-    photos' places in their list; words: (B, K, T) as `CaptionRows.draw` gives them."""
+    photos' places in their list; words: (B, K, T) as `CaptionRows.draw` gives them. Rows of
+    captions without a photo follow those of the numbers."""
 
     photos: Tensor
     numbers: list[int]
@@ -102,23 +104,26 @@ class CrossEntropy:
 
 
 class SelfCritical:
-    """SCST (Rennie et al. 2017) with CIDEr-D as the reward; the baseline of a sampled caption
-    is the mean reward of the photo's other samples ("new SCST", Luo 2020).
+    """SCST (Rennie et al. 2017); the baseline of a sampled caption is the mean reward of the
+    photo's other samples ("new SCST", Luo 2020).
 
-    <end> counts as a word of the captions compared, so that breaking off costs reward.
-    references: for each training photo, its scorer and its place among that scorer's photos.
+    <end> counts as a word of the captions rewarded, so that breaking off costs reward.
+    rewards: for each training photo, its set's reward and its place in that set.
+    cross_entropy: weight of the cross-entropy of people's captions beside it.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        references: Sequence[tuple[CiderD, int]],
+        rewards: Sequence[tuple[Reward, int]],
         samples: int,
         max_words: int,
+        cross_entropy: float = 0.0,
     ) -> None:
         self.vocabulary = vocabulary
-        self.references = references
+        self.rewards = rewards
         self.samples = samples
+        self.cross_entropy = cross_entropy
         # The rules of the search would hide from the model what it does wrong.
         self.options = SearchOptions(
             method="sample", min_length=0, max_length=max_words, no_repeat=0, dangling_ends=True,
@@ -134,7 +139,10 @@ class SelfCritical:
         logits = model(batch.photos, torch.cat([start, words[..., :-1]], -1), where)
         chosen = spoken(logits).gather(-1, words[where][:, None])[:, 0]
         advantage = (rewards - others)[..., None].expand(words.shape)[where]
-        return -(advantage * chosen).mean(), {"reward": rewards.mean().item()}
+        loss = -(advantage * chosen).mean()
+        if self.cross_entropy:
+            loss = loss + self.cross_entropy * CrossEntropy(0.0).loss(model, batch)[0]
+        return loss, {"reward": rewards.mean().item()}
 
     @torch.no_grad()
     def _sample(self, model: nn.Module, photos: Tensor) -> Tensor:
@@ -151,11 +159,11 @@ class SelfCritical:
     def _rewards(self, words: Tensor, photos: list[int]) -> list[list[float]]:
         rewards = []
         for number, rows in zip(photos, words.tolist(), strict=True):
-            scorer, place = self.references[number]
+            reward, place = self.rewards[number]
             captions = [
                 self.vocabulary.decode(row) + (["<end>"] if END in row else []) for row in rows
             ]
-            rewards.append(scorer.score(place, captions))
+            rewards.append(reward(place, captions))
         return rewards
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import Vocabulary
 from train.captioning.data import load_set
 from train.captioning.features import Features, fingerprint, make_features
+from train.captioning.text import load_text
 from train.engine.checkpoints import load_checkpoint
 from train.engine.processes import Process
 
@@ -35,6 +37,7 @@ class CaptionConfig:
         "data/captions/coco_val.json",
         "data/captions/flickr8k_val.json",
     )
+    text: str = ""  # a file of captions without photos, see train.captioning.text.load_text
     validation_photos: int = 300  # of each set, after each epoch; 0 for all
     # Another run, or a folder of exported weights: its last decoder and encoder start this one.
     start_from: str = ""
@@ -46,6 +49,7 @@ class CaptionConfig:
     # does, so that the photo is read larger in the end (Touvron et al. 2019).
     crop_size: int = 224
     min_count: int = 5  # of a word in the training captions, to be in the vocabulary
+    text_min_count: int = 10  # of a word that occurs twice at least with photos, photos' and text's
     max_words: int = 16  # longer captions are cut in training
     captions_per_photo: int = 5  # learnt at once, for one reading of the photo
     embed_size: int = 512
@@ -78,6 +82,7 @@ class CaptionRun:
         self.photos = [photo for photos in self.train_sets for photo in photos]
         most = config.validation_photos or None
         self.validation = {set_name(s): load_set(s)[:most] for s in config.validation}
+        self.text = load_text(config.text) if config.text else []
         self.preprocessing = Preprocessing(size=config.image_size)
         self.start: Parts | None = None
         if config.start_from and (Path(config.start_from) / f"{DECODER_NAME}.json").exists():
@@ -85,8 +90,7 @@ class CaptionRun:
         if self.start and not config.fresh_decoder:
             self.vocabulary = self.start.vocabulary
         else:
-            captions = (words for photo in self.photos for words in photo.words)
-            self.vocabulary = Vocabulary.build(captions, config.min_count)
+            self.vocabulary = self._known_words()
         self.decoder_config = DecoderConfig(
             vocabulary_size=len(self.vocabulary),
             embed_size=config.embed_size,
@@ -96,6 +100,19 @@ class CaptionRun:
         )
         if process.is_main:
             print(f"{len(self.photos)} photos, {len(self.vocabulary)} words", flush=True)
+
+    def _known_words(self) -> Vocabulary:
+        """The words frequent enough with photos, and those of the text that photos show too."""
+        config = self.config
+        shown = Counter(word for photo in self.photos for words in photo.words for word in words)
+        told = shown + Counter(w for photo in self.text for words in photo.words for w in words)
+        known = {
+            word: count
+            for word, count in told.items()
+            if shown[word] >= config.min_count
+            or (shown[word] >= 2 and self.text and count >= config.text_min_count)
+        }
+        return Vocabulary.build(known)
 
     def decoder(self, before: str | None = None) -> Decoder:
         """The decoder as the last stage done before the given one left it."""

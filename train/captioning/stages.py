@@ -15,11 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from captioning.decoder import Decoder
 from captioning.encoder import Encoder, Preprocessing
-from train.captioning.metrics import CiderD
 from train.captioning.objectives import (
     CachedGrids,
     CaptionModel,
@@ -29,6 +29,7 @@ from train.captioning.objectives import (
     PhotoSource,
     SelfCritical,
 )
+from train.captioning.rewards import CaptionReward, Reward, RewardWeights, nearest
 from train.captioning.run import CaptionRun
 from train.captioning.tagging import Tagger, TaggingData, TaggingTask
 from train.captioning.tasks import CaptionTask
@@ -45,6 +46,7 @@ class Stage:
     minutes: float = 0.0  # above 0 they end the stage early, and its learning rate with them
     encoder_rate: float = 0.0  # 0: the encoder stays as it is, and its cached features are read
     encoder_shares: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 1.0)  # of it: stem, layers 1 to 4
+    text: int = 0  # captioned photos that are not to be had, beside the batch, see `CaptionConfig`
 
     def train(self, name: str, run: CaptionRun) -> None:
         """Trains to the stage's end, or finds it done."""
@@ -71,9 +73,10 @@ class Stage:
         decoder, encoder = run.decoder(before=name), run.encoder(before=name)
         self.prepare(decoder)
         model = CaptionModel(decoder, encoder if self.encoder_rate else None, run.preprocessing)
+        source = self.source(run, encoder)
         return CaptionTask(
-            name, run, self.batch, model, self.groups(decoder, model.encoder),
-            self.source(run, encoder), self.objective(run),
+            name, run, self.batch, model, self.groups(decoder, model.encoder), source,
+            self.objective(run, source), self.text,
         )  # fmt: skip
 
     def prepare(self, decoder: Decoder) -> None:
@@ -85,7 +88,7 @@ class Stage:
             return PhotoFiles(run.preprocessing, Preprocessing(size=run.config.crop_size))
         return CachedGrids(run.features(encoder))
 
-    def objective(self, run: CaptionRun) -> Objective:
+    def objective(self, run: CaptionRun, source: PhotoSource) -> Objective:
         """What the stage's loss is."""
         return CrossEntropy(run.config.label_smoothing)
 
@@ -104,24 +107,36 @@ class Stage:
 
 @dataclass(frozen=True)
 class Scst(Stage):
-    """Captions that the decoder samples are rewarded by their CIDEr-D."""
+    """Captions that the decoder samples are rewarded, see `train.captioning.rewards`."""
 
     samples: int = 5  # captions a photo
     dropout: float = 0.1
     # Label smoothing leaves a part of the probability to words that make no sense, and most
     # sampled captions would hold one; logits times this take it back before SCST starts.
     sharpen: float = 1.2
+    contrast: float = 0.0  # the parts of the reward beside CIDEr-D, as in `RewardWeights`
+    words: float = 0.0
+    gender: float = 0.0
+    neighbours: int = 5  # similar photos that the contrast looks at
+    cross_entropy: float = 0.0  # of people's captions, beside the reward
 
     def prepare(self, decoder: Decoder) -> None:
         decoder.dropout.probability = self.dropout
         decoder.sharpen(self.sharpen)
 
-    def objective(self, run: CaptionRun) -> Objective:
-        references = []
+    def objective(self, run: CaptionRun, source: PhotoSource) -> Objective:
+        weights = RewardWeights(self.contrast, self.words, self.gender)
+        rewards: list[tuple[Reward, int]] = []
         for photos in run.train_sets:  # each set's own document frequencies
-            scorer = CiderD([[[*w, "<end>"] for w in photo.words] for photo in photos])
-            references += [(scorer, place) for place in range(len(photos))]
-        return SelfCritical(run.vocabulary, references, self.samples, run.config.max_words)
+            neighbours = np.zeros((len(photos), 0), np.int64)
+            if self.contrast:
+                assert isinstance(source, CachedGrids)
+                neighbours = nearest(source.features.pooled(photos), self.neighbours)
+            reward = CaptionReward(photos, weights, neighbours)
+            rewards += [(reward, place) for place in range(len(photos))]
+        return SelfCritical(
+            run.vocabulary, rewards, self.samples, run.config.max_words, self.cross_entropy
+        )
 
 
 @dataclass(frozen=True)

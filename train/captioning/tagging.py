@@ -16,28 +16,15 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from nltk.stem import PorterStemmer
 from torch import Tensor, nn
 
 from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
 from keypoints_captions.photos.reader import read_photo
+from train.captioning.content_words import stem_shares
 from train.captioning.data import CaptionedPhoto, random_view
 from train.captioning.run import CaptionRun
 from train.captioning.tasks import StageTask, encoder_state
 from train.picture_effects import colour
-
-_FUNCTION_WORDS = """
-a an the and or but of to in on at by for with from as is are was were be been being am it its
-'s this that these those there here his her hers their theirs them they he she him we us our you
-your i my me who whom which what where when while how why not no nor do does did done doing has
-have had having can could will would may might must shall should some any each every other
-another one both all few more most many much so than too very just only own same such up down
-out off over under again then once into onto about against between through during before after
-above below near next along around across behind beside towards toward upon within without also
-like get gets getting go goes going themselves himself herself itself
-"""
-#: Words that say nothing of what a photo shows.
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 _ATTENTION = 0.3  # weight of the strongest places' votes beside the mean of all
 _SIDE = 256  # pixels, of the shorter side of the photos in memory
@@ -60,11 +47,6 @@ class Tagger(nn.Module):
         return (1 - _ATTENTION) * votes.mean(1) + _ATTENTION * strongest
 
 
-def content_stems(words: Sequence[str], stem: PorterStemmer) -> set[str]:
-    """The stems of a caption's content words."""
-    return {stem.stem(word) for word in words if word not in FUNCTION_WORDS and len(word) > 1}
-
-
 class Tags:
     """Words by their stems, and for each photo the share of its captions that use each.
 
@@ -72,22 +54,17 @@ class Tags:
     """
 
     def __init__(self, photos: Sequence[CaptionedPhoto], min_photos: int) -> None:
-        self._stemmer = PorterStemmer()
-        counts = Counter(stem for photo in photos for stem in set().union(*self._of(photo)))
+        counts = Counter(stem for photo in photos for stem in stem_shares(photo))
         self.stems = [stem for stem, count in counts.most_common() if count >= min_photos]
         self._place = {stem: place for place, stem in enumerate(self.stems)}
-
-    def _of(self, photo: CaptionedPhoto) -> list[set[str]]:
-        return [content_stems(words, self._stemmer) for words in photo.words]
 
     def targets(self, photo: CaptionedPhoto) -> np.ndarray:
         """(words,) float32, 0..1."""
         shares = np.zeros(len(self.stems), np.float32)
-        captions = self._of(photo)
-        for caption in captions:
-            for stem in caption & self._place.keys():
-                shares[self._place[stem]] += 1 / len(captions)
-        return np.minimum(shares, 1)
+        for stem, share in stem_shares(photo).items():
+            if stem in self._place:
+                shares[self._place[stem]] = share
+        return shares
 
 
 class TaggingPhotos:

@@ -4,13 +4,23 @@ import random
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from captioning.encoder import Encoder
 from train.captioning.data import CaptionRows
-from train.captioning.objectives import Batch, CaptionModel, Objective, PhotoSource, Validation
+from train.captioning.objectives import (
+    Batch,
+    CachedGrids,
+    CaptionModel,
+    Objective,
+    PhotoSource,
+    Validation,
+)
 from train.captioning.run import CaptionRun
+from train.captioning.text import Collages
 from train.engine.batches import epoch_batches, prefetch
+from train.engine.options import UsageError
 
 #: A batch's epoch, its place there, and the numbers of its photos.
 Key = tuple[int, int, list[int]]
@@ -48,7 +58,10 @@ class StageTask:
 
 
 class CaptionTask(StageTask):
-    """A `CaptionModel` learns by an objective; greedy CIDEr-D chooses its checkpoint."""
+    """A `CaptionModel` learns by an objective; greedy CIDEr-D chooses its checkpoint.
+
+    text: captioned photos that are not to be had, drawn for each batch beside its own.
+    """
 
     def __init__(
         self,
@@ -59,18 +72,32 @@ class CaptionTask(StageTask):
         groups: list[dict[str, Any]],
         source: PhotoSource,
         objective: Objective,
+        text: int = 0,
     ) -> None:
         super().__init__(name, run, batch, model, groups)
         self.source, self.objective = source, objective
         config = run.config
+        self.text = text
         self.rows = CaptionRows(
-            run.photos, run.vocabulary, config.captions_per_photo, config.max_words
+            [*run.photos, *run.text], run.vocabulary, config.captions_per_photo, config.max_words
         )
+        if text:
+            if not (run.text and isinstance(source, CachedGrids)):
+                raise UsageError(
+                    f"stage {name}: {text} captions without photos a step need --text FILE, and "
+                    "a stage that leaves the encoder as it is"
+                )
+            self.collages = Collages(source.features, run.photos, run.text)
         self.validation = Validation(run.validation, run.vocabulary, source, config.bfloat16)
 
     def load(self, numbers: list[int], rng: random.Random) -> Batch:
         photos = self.source.load([self.run.photos[number] for number in numbers], rng)
-        return Batch(photos, numbers, self.rows.draw(numbers, rng))
+        if not self.text:
+            return Batch(photos, numbers, self.rows.draw(numbers, rng))
+        texts = rng.sample(range(len(self.run.text)), self.text)
+        grids = torch.cat([photos, self.collages.draw(texts, rng)])
+        all_numbers = [*numbers, *(len(self.run.photos) + text for text in texts)]
+        return Batch(grids, numbers, self.rows.draw(all_numbers, rng))
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         device = self.run.process.device

@@ -1,0 +1,128 @@
+"""What a sampled caption is paid for in self-critical training.
+
+CIDEr-D alone pays for words that fit every photo of a kind. Three parts can be added to it: a
+contrast with similar photos, a share for the content words that people agree on, and gender words
+that count only where people use them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from train.captioning.content_words import content_stems, stem_shares
+from train.captioning.data import CaptionedPhoto
+from train.captioning.metrics import CiderD, Words
+
+#: Words that tell a person's sex, and what says the same without it.
+NEUTRAL: Mapping[str, str] = {
+    **dict.fromkeys(("man", "guy", "gentleman", "male", "woman", "lady", "female"), "person"),
+    **dict.fromkeys(("men", "guys", "males", "women", "ladies", "females"), "people"),
+    **dict.fromkeys(("boy", "girl"), "child"),
+    **dict.fromkeys(("boys", "girls"), "children"),
+}
+_MALE = "man guy gentleman male boy men guys gentlemen males boys he his him himself"
+_FEMALE = "woman lady female girl women ladies females girls she her herself"
+MALE, FEMALE = frozenset(_MALE.split()), frozenset(_FEMALE.split())
+_AGREED = 0.6  # share of the captions with a word, from which people agree on it
+
+
+class Reward(Protocol):
+    def __call__(self, photo: int, captions: Sequence[Words]) -> list[float]:
+        """The reward of each of some captions of the training photo with this number."""
+        ...
+
+
+@dataclass(frozen=True)
+class RewardWeights:
+    """Of the parts beside CIDEr-D (1 is a CIDEr-D of 100 %); 0 leaves a part out."""
+
+    contrast: float = 0.0  # of the mean CIDEr-D against the captions of similar photos, taken away
+    words: float = 0.0  # of the share of agreed content words said, less that of unused ones
+    gender: float = 0.0  # taken away where people use the other sex's words only
+
+
+class CaptionReward:
+    """The reward of captions of one set of training photos.
+
+    neighbours: (N, K) int, the numbers of each photo's similar photos; any K, 0 too.
+    """
+
+    def __init__(
+        self, photos: Sequence[CaptionedPhoto], weights: RewardWeights, neighbours: np.ndarray
+    ) -> None:
+        self.weights, self.neighbours = weights, neighbours.tolist()
+        self.consensus = CiderD([[_ended(words) for words in photo.words] for photo in photos])
+        self.shares = [stem_shares(photo) for photo in photos]
+        self.sexes = [sexes_told(photo.words) for photo in photos]
+        self.neutral = self.consensus
+        if weights.gender:
+            neutral = [[_ended(neutralised(words)) for words in p.words] for p in photos]
+            self.neutral = CiderD(neutral)
+
+    def __call__(self, photo: int, captions: Sequence[Words]) -> list[float]:
+        rewards = np.array(self.consensus.score(photo, captions))
+        if self.weights.contrast:
+            others = [self.consensus.score(n, captions) for n in self.neighbours[photo]]
+            rewards -= self.weights.contrast * np.mean(others, axis=0)
+        if self.weights.words:
+            rewards += self.weights.words * np.array([self._words(photo, c) for c in captions])
+        if self.weights.gender:
+            rewards = np.maximum(rewards, self._neutral(photo, captions, rewards))
+            rewards -= self.weights.gender * np.array([self._wrong(photo, c) for c in captions])
+        return rewards.tolist()
+
+    def _words(self, photo: int, caption: Words) -> float:
+        """-1..1: the share said of the words that people agree on, less the share of the
+        caption's words that nobody uses."""
+        shares, said = self.shares[photo], content_stems(_unended(caption))
+        agreed = {stem for stem, share in shares.items() if share >= _AGREED}
+        found = len(agreed & said) / len(agreed) if agreed else 0.5
+        return found - len(said - shares.keys()) / max(1, len(said))
+
+    def _neutral(self, photo: int, captions: Sequence[Words], rewards: np.ndarray) -> np.ndarray:
+        """Where a caption tells nobody's sex: its reward among captions that tell none either."""
+        sexless = np.array([not (MALE | FEMALE).intersection(words) for words in captions])
+        change = np.array(self.neutral.score(photo, captions))
+        change -= self.consensus.score(photo, captions)
+        return np.where(sexless, rewards + change, -np.inf)
+
+    def _wrong(self, photo: int, caption: Words) -> bool:
+        male, female = self.sexes[photo]
+        says_male, says_female = (bool(sex.intersection(caption)) for sex in (MALE, FEMALE))
+        return (says_male and female >= 2 and not male) or (
+            says_female and male >= 2 and not female
+        )
+
+
+def sexes_told(captions: Sequence[Words]) -> tuple[int, int]:
+    """How many of the captions use words for men or boys, and for women or girls."""
+    return (
+        sum(bool(MALE.intersection(words)) for words in captions),
+        sum(bool(FEMALE.intersection(words)) for words in captions),
+    )
+
+
+def neutralised(words: Words) -> list[str]:
+    """The caption with words that tell nobody's sex."""
+    return [NEUTRAL.get(word, word) for word in words]
+
+
+def nearest(pooled: np.ndarray, count: int) -> np.ndarray:
+    """(N, count) int64: for each row of (N, C) features the most similar others, by cosine."""
+    unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True).clip(1e-9)
+    found = []
+    for start in range(0, len(unit), 1024):
+        similar = unit[start : start + 1024] @ unit.T
+        similar[np.arange(len(similar)), start + np.arange(len(similar))] = -np.inf
+        found.append(np.argpartition(-similar, count - 1, axis=1)[:, :count])
+    return np.concatenate(found)
+
+
+def _ended(words: Words) -> list[str]:
+    return [*words, "<end>"]
+
+
+def _unended(words: Words) -> list[str]:
+    return [word for word in words if word != "<end>"]
