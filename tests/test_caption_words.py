@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nltk.stem import PorterStemmer
 
 from train.captioning.data import CaptionedPhoto
+from train.captioning.words.content import stem
 from train.captioning.words.figures import (
     Told,
     calibration_error,
@@ -81,10 +81,9 @@ def test_recall_counts_the_photos_ahead_and_a_draw_as_lost() -> None:
 
 
 def test_a_noun_said_twice_is_a_mistake_and_a_colour_is_none() -> None:
-    stem = PorterStemmer()
     sheep = told("two white sheep standing in front of a white sheep standing")
-    assert repeated_nouns(sheep.words, stem) == [stem.stem("sheep")]
-    assert repeated_nouns(told("a man in a red shirt and a red hat").words, stem) == []
+    assert repeated_nouns(sheep.words) == [stem("sheep")]
+    assert repeated_nouns(told("a man in a red shirt and a red hat").words) == []
 
 
 def test_people_are_measured_against_the_others() -> None:

@@ -109,7 +109,7 @@ def test_captions_without_photos_are_learnt_beside_the_others(world: World) -> N
     texts = world.folder / "texts.json"
     texts.write_text(json.dumps({str(n): ["a grey box in the middle of a wall"] for n in range(9)}))
     options = [*tiny_options(world, "text"), "--text", str(texts), "--min-count", "3"]
-    options += ["--xe-text", "4", "--text-min-count", "9", "--xe-epochs", "20"]
+    options += ["--xe-text", "1", "--text-min-count", "9"]
     main(["xe", *options])
     words = json.loads((world.folder / "text" / "vocabulary.json").read_text())
     assert "wall" in words and "of" not in words  # frequent in the text, but on no photo

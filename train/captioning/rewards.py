@@ -5,26 +5,19 @@ contrast with similar photos, a share for the content words that people agree on
 that count only where people use them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from train.captioning.content_words import content_stems, stem_shares
+from captioning.people import MEN, NEUTRAL, WOMEN
 from train.captioning.data import CaptionedPhoto
 from train.captioning.metrics import CiderD, Words
+from train.captioning.words.content import content_stems, stem_shares
 
-#: Words that tell a person's sex, and what says the same without it.
-NEUTRAL: Mapping[str, str] = {
-    **dict.fromkeys(("man", "guy", "gentleman", "male", "woman", "lady", "female"), "person"),
-    **dict.fromkeys(("men", "guys", "males", "women", "ladies", "females"), "people"),
-    **dict.fromkeys(("boy", "girl"), "child"),
-    **dict.fromkeys(("boys", "girls"), "children"),
-}
-_MALE = "man guy gentleman male boy men guys gentlemen males boys he his him himself"
-_FEMALE = "woman lady female girl women ladies females girls she her herself"
-MALE, FEMALE = frozenset(_MALE.split()), frozenset(_FEMALE.split())
+MALE = MEN | {"he", "his", "him", "himself"}
+FEMALE = WOMEN | {"she", "her", "herself"}
 _AGREED = 0.6  # share of the captions with a word, from which people agree on it
 
 

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
 from keypoints_captions.photos.reader import read_photo
-from train.captioning.content_words import stem_shares
 from train.captioning.data import CaptionedPhoto, random_view
 from train.captioning.run import CaptionRun
 from train.captioning.tasks import StageTask, encoder_state
+from train.captioning.words.content import stem_shares
 from train.picture_effects import colour
 
 _ATTENTION = 0.3  # weight of the strongest places' votes beside the mean of all

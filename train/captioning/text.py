@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train.captioning.content_words import stem_shares
 from train.captioning.data import CaptionedPhoto, captioned
 from train.captioning.features import Features
+from train.captioning.words.content import stem_shares
 
 _MIN_PHOTOS = 5  # training photos that show a word, before collages show it
 _SHOWN = 0.4  # share of a photo's captions that use a word, from which the photo shows it

@@ -1,7 +1,7 @@
 """Captions as people read them: what they say of what people say, and what nobody says.
 
 Words are compared by their stems (Porter 1980), so that "runs" and "running" are one. Content words
-are all that say something of the photo, see `train.captioning.tagging.FUNCTION_WORDS`.
+are all that say something of the photo, see `train.captioning.words.content`.
 """
 
 from collections import Counter
@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from nltk.stem import PorterStemmer
 
 from captioning.people import MEN, WOMEN
 from captioning.vocabulary import join_words
 from train.captioning.data import CaptionedPhoto
-from train.captioning.tagging import FUNCTION_WORDS, content_stems
+from train.captioning.words.content import FUNCTION_WORDS, content_stems, stem
 
 #: People whose captions must agree before a word, or what somebody is, counts as seen.
 AGREED = 3
@@ -83,16 +82,15 @@ def measure(
     """
     if len(photos) != len(told):
         raise ValueError(f"{len(photos)} photos, but {len(told)} captions")
-    stem = PorterStemmer()
     said, unused, checks = [], [], []
     for photo, caption in zip(photos, told, strict=True):
-        people = Counter(s for words in photo.words for s in content_stems(words, stem))
-        stems = content_stems(caption.words, stem)
+        people = Counter(s for words in photo.words for s in content_stems(words))
+        stems = content_stems(caption.words)
         agreed = {s for s, count in people.items() if count >= AGREED}
         if agreed:
             said.append(len(agreed & stems) / len(agreed))
         unused.append(len(stems - people.keys()) / len(stems) if stems else 0.0)
-        checks += checked_words(photo, caption, stem)
+        checks += checked_words(photo, caption)
     return WordFigures(
         words=len({word for caption in told for word in caption.words}),
         distinct=_percent(len({tuple(caption.words) for caption in told}), len(told)),
@@ -100,7 +98,7 @@ def measure(
         said=100 * float(np.mean(said)) if said else None,
         unused=100 * float(np.mean(unused)),
         with_unused=_percent(sum(share > 0 for share in unused), len(told)),
-        repeated=_percent(sum(bool(repeated_nouns(c.words, stem)) for c in told), len(told)),
+        repeated=_percent(sum(bool(repeated_nouns(c.words)) for c in told), len(told)),
         recall=recall(retrieval(photos, [c.words for c in told])) if retrieval else None,
         calibration=calibration_error(*zip(*checks, strict=True)) if checks else None,
         **_by_gender(photos, told),
@@ -112,15 +110,13 @@ def is_content(word: str) -> bool:
     return word not in FUNCTION_WORDS and len(word) > 1
 
 
-def checked_words(
-    photo: CaptionedPhoto, caption: Told, stem: PorterStemmer
-) -> list[tuple[float, bool]]:
+def checked_words(photo: CaptionedPhoto, caption: Told) -> list[tuple[float, bool]]:
     """Of each content word the stated chance, and whether one of the people uses it."""
     if caption.chances is None:
         return []
-    people = {s for words in photo.words for s in content_stems(words, stem)}
+    people = {s for words in photo.words for s in content_stems(words)}
     return [
-        (chance, stem.stem(word) in people)
+        (chance, stem(word) in people)
         for word, chance in zip(caption.words, caption.chances, strict=True)
         if is_content(word)
     ]
@@ -145,10 +141,10 @@ def recall(likeness: np.ndarray) -> tuple[float, float]:
     return 100 * float(np.mean(ahead < 1)), 100 * float(np.mean(ahead < 5))
 
 
-def repeated_nouns(words: Sequence[str], stem: PorterStemmer) -> list[str]:
+def repeated_nouns(words: Sequence[str]) -> list[str]:
     """Stems that a caption says twice, without colours, numbers, sizes and what ends in -ing."""
     counts = Counter(
-        stem.stem(word)
+        stem(word)
         for word in words
         if is_content(word)
         and word not in DESCRIBING_WORDS

@@ -21,15 +21,16 @@ like get gets getting go goes going themselves himself herself itself
 #: Words that say nothing of what a photo shows.
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-_stem = cache(PorterStemmer().stem)
+#: A word without its ending (Porter 1980): "run" of "running".
+stem = cache(PorterStemmer().stem)
 
 
 def content_stems(words: Sequence[str]) -> set[str]:
     """The stems of a caption's content words."""
-    return {_stem(word) for word in words if word not in FUNCTION_WORDS and len(word) > 1}
+    return {stem(word) for word in words if word not in FUNCTION_WORDS and len(word) > 1}
 
 
 def stem_shares(photo: CaptionedPhoto) -> dict[str, float]:
     """The stems of the content words of a photo's captions: the share of captions with each."""
-    counts = Counter(stem for words in photo.words for stem in content_stems(words))
-    return {stem: count / len(photo.words) for stem, count in counts.items()}
+    counts = Counter(one for words in photo.words for one in content_stems(words))
+    return {one: count / len(photo.words) for one, count in counts.items()}
