@@ -125,6 +125,20 @@ class Decoder(nn.Module):
         return self.dropout(self.words(words) * self.config.embed_size**0.5)
 
     @torch.no_grad()
+    def take(self, other: "Decoder") -> None:
+        """Takes over the weights of a decoder whose vocabulary may be the beginning of this one's.
+
+        Words that it does not know keep their vectors, and start as unlikely as its rarest.
+        """
+        state, known = other.state_dict(), other.config.vocabulary_size
+        self.output_bias.fill_(state["output_bias"].min())
+        for name in ("words.weight", "output_bias"):
+            own = self.state_dict()[name]
+            own[:known] = state[name]
+            state[name] = own
+        self.load_state_dict(state)
+
+    @torch.no_grad()
     def sharpen(self, factor: float) -> None:
         """Multiplies all logits by the factor: above 1, likely words become likelier."""
         for parameter in (self.output_norm.weight, self.output_norm.bias, self.output_bias):

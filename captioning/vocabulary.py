@@ -50,6 +50,10 @@ class Vocabulary:
         kept = [word for word, count in counts.items() if count >= min_count]
         return cls([*SPECIAL_WORDS, *sorted(kept, key=lambda word: (-counts[word], word))])
 
+    def grown(self, words: Iterable[str]) -> "Vocabulary":
+        """These words, and behind them those of the given ones that are new."""
+        return Vocabulary([*self.words, *(word for word in words if word not in self)])
+
     def __len__(self) -> int:
         return len(self.words)
 

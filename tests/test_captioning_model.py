@@ -103,3 +103,17 @@ def test_steps_give_what_the_one_call_gives(attention: bool, together: int) -> N
         assert torch.allclose(weights.sum(-1), torch.ones(2, 3, 5), atol=1e-5)
     else:
         assert weights is None
+
+
+def test_a_decoder_takes_over_one_that_knows_fewer_words() -> None:
+    few = Decoder(DecoderConfig(6, grid_channels=8, embed_size=16, heads=2)).eval()
+    more = Decoder(DecoderConfig(9, grid_channels=8, embed_size=16, heads=2)).eval()
+    vectors = more.words.weight[6:].clone()
+    more.take(few)
+    grid, words = torch.randn(1, 4, 8), torch.tensor([[[1, 4, 5]]])
+    known = few(few.read(grid), words)
+    torch.testing.assert_close(more(more.read(grid), words)[..., :6], known)
+    assert torch.equal(more.words.weight[6:], vectors)
+    assert (more.output_bias[6:] == few.output_bias.min()).all()
+    vocabulary = Vocabulary.build({"a": 2, "dog": 1})
+    assert vocabulary.grown(["cat", "a"]).words == [*vocabulary.words, "cat"]

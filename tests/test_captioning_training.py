@@ -11,7 +11,7 @@ import torch
 from captioning.captioner import load_parts
 from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import END, PAD, START
-from tests.caption_world import World, make_world, tiny_options
+from tests.caption_world import World, make_captioner, make_world, tiny_options
 from tests.two_processes import train_in_two
 from train.captioning.__main__ import main, parse
 from train.captioning.data import CaptionRows, augmented_square, load_set
@@ -157,6 +157,20 @@ def test_an_export_takes_the_options_of_the_run(
         parse(["all", "--config", str(tmp_path / "wrong.json")])
     monkeypatch.setattr("sys.argv", ["train.captioning", *given, "--embed-size", "8"])
     assert parse(None)[0].embed_size == 8
+
+
+def test_an_exported_decoder_learns_more_words(world: World) -> None:
+    weights, texts = make_captioner(world.folder), world.folder / "more texts.json"
+    texts.write_text(json.dumps({"1": ["a wall on a wall"]}))
+    options = [*tiny_options(world, "more words"), "--decoder-from", str(weights)]
+    options += ["--text", str(texts), "--xe-epochs", "1", "--embed-size", "32", "--heads", "2"]
+    main(["xe", *options])
+    main(["export", *options, "--weights", str(world.folder / "more words")])
+    before, after = load_parts(weights), load_parts(world.folder / "more words")
+    count = len(before.vocabulary)
+    assert after.vocabulary.words[:count] == before.vocabulary.words
+    assert {"wall", "stripe"} <= set(after.vocabulary.words[count:])
+    assert len(after.decoder.state_dict()["output_bias"]) == len(after.vocabulary)
 
 
 def test_a_new_decoder_on_a_trained_encoder(world: World) -> None:

@@ -42,6 +42,7 @@ class CaptionConfig:
     # Another run, or a folder of exported weights: its last decoder and encoder start this one.
     start_from: str = ""
     fresh_decoder: bool = False  # of start_from take the encoder only
+    decoder_from: str = ""  # a folder of exported weights: its first decoder starts this run's
     encoder_weights: str = ""  # a safetensors file of a ResNet-50; torchvision's without
     encoder_strides: str = "v1.5"  # v1 for weights of the original layout
     image_size: int = 256
@@ -87,10 +88,13 @@ class CaptionRun:
         self.start: Parts | None = None
         if config.start_from and (Path(config.start_from) / f"{DECODER_NAME}.json").exists():
             self.start = load_parts(config.start_from)
-        if self.start and not config.fresh_decoder:
-            self.vocabulary = self.start.vocabulary
-        else:
-            self.vocabulary = self._known_words()
+        self.begun = None if config.fresh_decoder else self.start
+        if config.decoder_from:
+            self.begun = load_parts(config.decoder_from)
+        self.vocabulary = self._known_words()
+        if self.begun:
+            more = self.vocabulary.words if config.text else []
+            self.vocabulary = self.begun.vocabulary.grown(more)
         self.decoder_config = DecoderConfig(
             vocabulary_size=len(self.vocabulary),
             embed_size=config.embed_size,
@@ -118,12 +122,11 @@ class CaptionRun:
         """The decoder as the last stage done before the given one left it."""
         torch.manual_seed(self.config.seed)
         decoder = Decoder(self.decoder_config)
-        if self.config.fresh_decoder:
-            checkpoints = self._checkpoints(before)
-        else:
-            checkpoints = self._checkpoints_of_start() + self._checkpoints(before)
-            if self.start:
-                decoder.load_state_dict(first_decoder(self.start.decoder).state_dict())
+        checkpoints = self._checkpoints(before)
+        if self.begun:
+            decoder.take(first_decoder(self.begun.decoder))
+        elif not self.config.fresh_decoder:
+            checkpoints = self._checkpoints_of_start() + checkpoints
         if state := _last(checkpoints, "decoder"):
             decoder.load_state_dict(state["decoder"])
         return decoder
