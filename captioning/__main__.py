@@ -1,4 +1,4 @@
-"""`python -m captioning PATH...`: captions of photos as JSON, CSV or text."""
+"""`python -m captioning PATH...`: captions of photos as JSON, CSV, Parquet or text."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from captioning.export import FORMATS, Record
 from captioning.options import SearchOptions
 from keypoints_captions.batches import Outcome
 from keypoints_captions.command_line import (
-    FAILED,
     add_model_arguments,
     add_photo_arguments,
     check_output_file,
+    check_resume,
     exit_with,
-    find_photos,
-    process_photos,
-    write_result,
 )
+from keypoints_captions.photo_run import FAILED, process_photos
+from keypoints_captions.photos.paths import find_photos
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES
+from keypoints_captions.results.output import Results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,12 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not photos:
         names = ", ".join(sorted(PHOTO_SUFFIXES))
         parser.error(f"no photos in {', '.join(map(str, options.paths))}; looked for {names}")
+    check_resume(parser, options)
     if options.output is not None:
         check_output_file(parser, options.output, photos)
     try:
         search = SearchOptions(beam_size=options.beam_size, num_captions=options.num_captions)
     except ValueError as error:
         parser.error(str(error))
+    results = Results(parser, FORMATS, options.format, options.output, photos, options.resume)
     try:
         captioner = Captioner.load(options.weights, options.device)
     except ValueError as error:
@@ -53,9 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for (path, _), captions in zip(batch, found, strict=True)
         ]
 
-    run = process_photos(photos, read, handle, batch_size=BATCH)
-    records = [_with_error(outcome) for outcome in run.outcomes]
-    write_result(FORMATS[options.format](records), options.output)
+    with results.adding() as add:
+        run = process_photos(
+            results.remaining,
+            read,
+            handle,
+            lambda outcome, stamp: add(_with_error(outcome), stamp),
+            batch_size=BATCH,
+        )
     return run.exit_code
 
 
@@ -65,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Describe photos, each in a sentence. Progress and errors go to standard "
         "error; the exit code is 1 if any photo could not be read.",
     )
-    add_photo_arguments(parser, list(FORMATS))
+    add_photo_arguments(parser, FORMATS.names)
     parser.add_argument(
         "--beam-size",
         type=int,

@@ -1,13 +1,18 @@
-"""Captions as JSON, CSV and plain text."""
+"""Captions as JSON, CSV, Parquet and plain text."""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from captioning.caption import Caption
+from keypoints_captions.results.formats import Formats, TextFormat, json_list, table
+from keypoints_captions.results.parquet import with_stamp
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 @dataclass(frozen=True)
@@ -25,30 +30,60 @@ class Record:
         return {"file": self.file, "captions": [caption.to_dict() for caption in self.captions]}
 
 
-def to_json(records: Sequence[Record]) -> str:
-    """A JSON list with one photo a line; pure ASCII, so that any file name survives."""
-    lines = [json.dumps(record.to_dict(), allow_nan=False) for record in records]
-    return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
+COLUMNS = ["file", "rank", "text", "log_probability", "error"]
 
 
-def to_csv(records: Sequence[Record]) -> str:
-    """One row a caption: file, rank (1 is the best), text, log_probability, error."""
+def _to_line(record: Record) -> str:
+    return json.dumps(record.to_dict(), allow_nan=False)
+
+
+def _to_rows(record: Record) -> str:
+    rows = [
+        [record.file, rank, caption.text, f"{caption.log_probability:.4f}", ""]
+        for rank, caption in enumerate(record.captions, 1)
+    ]
+    return _csv(rows if record.error is None else [[record.file, "", "", "", record.error]])
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["file", "rank", "text", "log_probability", "error"])
-    for record in records:
-        if record.error is not None:
-            rows.writerow([record.file, "", "", "", record.error])
-        for rank, caption in enumerate(record.captions, 1):
-            rows.writerow([record.file, rank, caption.text, f"{caption.log_probability:.4f}", ""])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
-def to_text(records: Sequence[Record]) -> str:
-    """One line a caption: file, tab, text. Photos that could not be read are left out."""
-    return "".join(
-        f"{record.file}\t{caption.text}\n" for record in records for caption in record.captions
+def _to_text(record: Record) -> str:
+    return "".join(f"{record.file}\t{caption.text}\n" for caption in record.captions)
+
+
+def parquet_schema() -> "pyarrow.Schema":
+    """The columns of Parquet, which are the public JSON's; what a photo does not have is null.
+
+    Numbers are 64-bit, and so are exactly the JSON's.
+    """
+    import pyarrow as pa
+
+    word = pa.struct([("word", pa.string()), ("probability", pa.float64())])
+    caption = pa.struct(
+        [("text", pa.string()), ("log_probability", pa.float64()), ("words", pa.list_(word))]
     )
+    return with_stamp([("captions", pa.list_(caption))])
 
 
-FORMATS = {"json": to_json, "csv": to_csv, "text": to_text}
+#: A JSON list with one photo a line, pure ASCII, so that any file name survives; CSV with one row a
+#: caption, rank 1 the best; and text with one line a caption: file, tab, caption, where photos that
+#: could not be read are left out.
+FORMATS: Formats[Record] = Formats(
+    texts={
+        "json": json_list(_to_line),
+        "csv": table(_to_rows, _csv([COLUMNS])),
+        "text": TextFormat(_to_text),
+    },
+    entry=Record.to_dict,
+    answer="captions",
+    schema=parquet_schema,
+)
+
+
+def to_json(records: Iterable[Record]) -> str:
+    """The records as `--format json` writes them."""
+    return FORMATS.texts["json"].text(records)

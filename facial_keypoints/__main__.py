@@ -1,35 +1,36 @@
-"""`python -m facial_keypoints PATH...`: the faces of photos and clips as JSON, CSV or .pts."""
+"""`python -m facial_keypoints PATH...`: the faces of photos and clips in files of several forms."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from facial_keypoints.drawing.faces import draw_faces
-from facial_keypoints.export import Record, record_to_dict, to_csv, to_json, to_pts
+from facial_keypoints.export import FORMATS, Record, record_to_dict, to_pts
 from facial_keypoints.face import Face
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from facial_keypoints.video.codec import LIMITS
 from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
 from keypoints_captions.batches import BATCH, Outcome
 from keypoints_captions.command_line import (
-    FAILED,
     add_model_arguments,
     add_photo_arguments,
     check_output_file,
+    check_resume,
     exit_with,
-    find_photos,
     make_folder,
-    process_photos,
-    write_result,
 )
 from keypoints_captions.files import replacing
+from keypoints_captions.photo_run import FAILED, process_photos
+from keypoints_captions.photos.paths import find_photos, mirrored_names
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
+from keypoints_captions.results.formats import TextFormat
+from keypoints_captions.results.output import Results
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
 
@@ -50,15 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not photos:
         names = ", ".join(sorted(PHOTO_SUFFIXES))
         parser.error(f"no photos in {', '.join(map(str, options.paths))}; looked for {names}")
+    check_resume(parser, options)
     stems = mirrored_names(photos, options.paths)
     clips = any(map(is_clip, photos))
     check = check_clip_usage if clips else _check_usage
     check(parser, options, stems)
+    results = None if clips else _results(parser, options, photos)
     try:
         find_faces = FacialKeypoints.load(options.weights, options.detector, options.device)
     except ValueError as error:
         parser.exit(FAILED, f"{parser.prog}: {error}\n")
-    if clips:
+    if results is None:
         return run_clips(find_faces, options, stems)
 
     def handle(batch: list[Photo]) -> list[Record]:
@@ -66,19 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pairs = zip(batch, found, strict=True)
         return [_record(photo, faces, stems, options) for photo, faces in pairs]
 
-    run = process_photos(
-        photos,
-        lambda path: Photo(path, read_photo(path)),
-        handle,
-        batch_size=BATCH,
-        weigh=lambda photo: photo.image.nbytes,
-    )
-    records = [_with_error(outcome) for outcome in run.outcomes]
-    if options.format != "pts":
-        text = to_json(records) if options.format == "json" else to_csv(records)
-        write_result(text, options.output)
-    elif options.output is None and records:
-        _write_only_face(parser, records[0])
+    with results.adding() as add:
+        run = process_photos(
+            results.remaining,
+            lambda path: Photo(path, read_photo(path)),
+            handle,
+            lambda outcome, stamp: add(_with_error(outcome), stamp),
+            batch_size=BATCH,
+            weigh=lambda photo: photo.image.nbytes,
+        )
     return run.exit_code
 
 
@@ -89,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         "the head pose of each. Progress and errors go to standard error; the exit code is 1 if "
         f"anything could not be read. Clips are given by their names ({LIMITS}).",
     )
-    add_photo_arguments(parser, ["json", "csv", "pts"])
+    add_photo_arguments(parser, [*FORMATS.names, "pts"])
     parser.add_argument(
         "--detector", choices=["auto", *DETECTORS], default="auto", help="default: %(default)s"
     )
@@ -132,28 +131,6 @@ def _check_usage(
         make_folder(parser, "--overlay", options.overlay)
 
 
-def mirrored_names(photos: Sequence[Path], paths: Sequence[Path]) -> dict[Path, Path]:
-    """Photo -> where its results go under any folder, without a suffix, no two the same.
-
-    One folder given: the path within it. Several folders or files: the path within the folder
-    that holds them all. Photos that differ in the suffix only keep it from the second one on, and
-    names that would be the same on a file system that ignores case get a number.
-    """
-    tops = [os.path.abspath(path if path.is_dir() else path.parent) for path in paths]
-    common = os.path.commonpath(tops)
-    names: dict[Path, Path] = {}
-    taken: set[str] = set()
-    for photo in photos:
-        relative = Path(os.path.relpath(os.path.abspath(photo), common))
-        name, number = relative.with_suffix(""), 1
-        while str(name).casefold() in taken:
-            name = relative if number == 1 else Path(f"{relative}_{number}")
-            number += 1
-        taken.add(str(name).casefold())
-        names[photo] = name
-    return names
-
-
 def _overlay_path(folder: Path, stem: Path) -> Path:
     return folder / f"{stem}.jpg"
 
@@ -184,14 +161,27 @@ def _with_error(outcome: Outcome[Path, Record]) -> Record:
     return Record(file=str(outcome.path), error=outcome.error or "")
 
 
-def _write_only_face(parser: argparse.ArgumentParser, record: Record) -> None:
-    faces = record.get("faces", [])
-    if len(faces) > 1:
-        parser.error(f"{record['file']} has {len(faces)} faces; --format pts needs --output FOLDER")
-    if faces:
-        write_result(to_pts(faces[0]), None)
-    elif "error" not in record:
-        print(f"{record['file']}: no face found", file=sys.stderr)
+def _results(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, photos: list[Path]
+) -> Results[Record]:
+    """Where the records go. The format pts gives the text of one face on standard output, or only
+    the files that `_record` writes."""
+
+    def only_face(record: Record) -> str:
+        faces = record.get("faces", [])
+        if len(faces) > 1:
+            parser.error(
+                f"{record['file']} has {len(faces)} faces; --format pts needs --output FOLDER"
+            )
+        if not faces and "error" not in record:
+            print(f"{record['file']}: no face found", file=sys.stderr)
+        return to_pts(faces[0]) if faces else ""
+
+    output: Path | None = options.output
+    pts = TextFormat(only_face if output is None else lambda record: "")
+    formats = replace(FORMATS, texts={**FORMATS.texts, "pts": pts})
+    output = None if options.format == "pts" else output
+    return Results(parser, formats, options.format, output, photos, options.resume)
 
 
 def command() -> None:

@@ -1,4 +1,4 @@
-"""Faces as JSON, CSV and 300-W `.pts`, and the reader of `.pts`.
+"""Faces as JSON, CSV, Parquet and 300-W `.pts`, and the reader of `.pts`.
 
 Everything here but the text of a `.pts` file is 0-based: pixels of the upright photo, origin top
 left, pixel centres at whole numbers. `.pts` files count from 1, as MATLAB does.
@@ -10,12 +10,17 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import NUM_POINTS
+from keypoints_captions.results.formats import Formats, json_list, table
+from keypoints_captions.results.parquet import with_stamp
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 class _File(TypedDict):
@@ -52,31 +57,19 @@ def record_to_dict(record: Record) -> dict[str, Any]:
     return entry
 
 
-def to_json(records: Iterable[Record]) -> str:
-    """A JSON list with one record a line; pure ASCII, so that any file name survives."""
-    return json_text(record_to_dict(record) for record in records)
-
-
 def json_text(entries: Iterable[dict[str, Any]]) -> str:
     """A JSON list with one entry a line; pure ASCII."""
     lines = [json.dumps(entry, allow_nan=False) for entry in entries]
     return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
 
 
-def to_csv(records: Iterable[Record]) -> str:
-    """CSV with a header, `CSV_COLUMNS`, and one row a face, numbered from 0 in each photo.
-
-    A photo without faces, or with an error, has one row with the face's fields empty; so are yaw,
-    pitch and roll of a face that has no pose. Lines end in LF.
-    """
-    return csv_text(CSV_COLUMNS, (row for record in records for row in _csv_rows(record)))
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """CSV with a header; fields that a row lacks are empty. Lines end in LF."""
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], header: bool = True) -> str:
+    """CSV, with a header unless it is not wanted; fields that a row lacks are empty. Lines end in
+    LF."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
@@ -87,6 +80,57 @@ def _csv_rows(record: Record) -> Iterator[dict[str, Any]]:
         yield {"file": record["file"], "face": index} | face_fields(face)
     if not faces:
         yield {"file": record["file"], "error": record.get("error", "")}
+
+
+def _to_line(record: Record) -> str:
+    return json.dumps(record_to_dict(record), allow_nan=False)
+
+
+def _to_rows(record: Record) -> str:
+    return csv_text(CSV_COLUMNS, _csv_rows(record), header=False)
+
+
+def parquet_schema() -> "pyarrow.Schema":
+    """The columns of Parquet, which are the public JSON's; what a photo does not have is null.
+
+    Numbers are 64-bit, and so are exactly the JSON's.
+    """
+    import pyarrow as pa
+
+    numbers = pa.list_(pa.float64())
+    pose = pa.struct([(name, pa.float64()) for name in ("yaw", "pitch", "roll")])
+    face = pa.struct(
+        [
+            ("box", numbers),
+            ("score", pa.float64()),
+            ("points", pa.list_(numbers)),
+            ("confidence", numbers),
+            ("pose", pose),
+        ]
+    )
+    return with_stamp([("width", pa.int32()), ("height", pa.int32()), ("faces", pa.list_(face))])
+
+
+#: A JSON list with one record a line, pure ASCII, so that any file name survives; and CSV with a
+#: header, `CSV_COLUMNS`, and one row a face, numbered from 0 in each photo. There a photo without
+#: faces, or with an error, has one row with the face's fields empty; so are yaw, pitch and roll of
+#: a face that has no pose. Lines end in LF.
+FORMATS: Formats[Record] = Formats(
+    texts={"json": json_list(_to_line), "csv": table(_to_rows, csv_text(CSV_COLUMNS, []))},
+    entry=record_to_dict,
+    answer="faces",
+    schema=parquet_schema,
+)
+
+
+def to_json(records: Iterable[Record]) -> str:
+    """The records as `--format json` writes them."""
+    return FORMATS.texts["json"].text(records)
+
+
+def to_csv(records: Iterable[Record]) -> str:
+    """The records as `--format csv` writes them."""
+    return FORMATS.texts["csv"].text(records)
 
 
 def face_fields(face: Face) -> dict[str, float]:

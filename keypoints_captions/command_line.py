@@ -1,56 +1,25 @@
-"""What both command lines share: paths to photos, photos through a model, results to a file.
-
-A run goes over thousands of photos and stops for none: what cannot be read, or makes the model
-fail, is reported and the rest goes on. Photos are read in threads ahead of the model, which so
-never waits for a disk or a decoder.
-"""
+"""What both command lines share: their arguments, usage errors and exit codes."""
 
 import argparse
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, NoReturn, TypeVar
+from typing import NoReturn
 
-from tqdm import tqdm
+from keypoints_captions.photo_run import FAILED, INTERRUPTED
+from keypoints_captions.photos.reader import ignore_pillow_warnings
 
-from keypoints_captions.batches import Outcome, run_batches
-from keypoints_captions.cores import usable_cores
-from keypoints_captions.files import replacing
-from keypoints_captions.photos.reader import PHOTO_SUFFIXES, ignore_pillow_warnings
-
-FAILED, USAGE, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141  # exit codes, as shells know them
+CLOSED_PIPE = 141  # exit code, as shells know it
 
 TERMS = (
     "The code is under the Apache License 2.0. The weights that come with it are for research and "
     "education, not for commercial use, as the photos are that they were trained on."
 )
 
-P = TypeVar("P")  # a photo as the model wants it
-R = TypeVar("R")  # the model's result for one photo
-
-
-@dataclass
-class Run(Generic[R]):
-    """The outcomes in the order of the paths; fewer than the paths if interrupted by Ctrl-C."""
-
-    outcomes: list[Outcome[Path, R]] = field(default_factory=list)
-    interrupted: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 1 if any photo failed, or 130 if interrupted."""
-        if self.interrupted:
-            return INTERRUPTED
-        return FAILED if any(outcome.error is not None for outcome in self.outcomes) else 0
-
 
 def add_photo_arguments(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
-    """PATH..., --format (the first is the default) and --output."""
+    """PATH..., --format (the first is the default), --output and --resume."""
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="a photo, or a folder searched for them"
     )
@@ -59,6 +28,13 @@ def add_photo_arguments(parser: argparse.ArgumentParser, formats: Sequence[str])
     )
     parser.add_argument(
         "--output", type=Path, metavar="PATH", help="where to write; default: standard output"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the --output of a run that was ended: photos that have a record there, "
+        "and are as they were by size and time, are left out; with --format jsonl or parquet, "
+        "whose records are on the disk as soon as they are known",
     )
 
 
@@ -77,114 +53,10 @@ def add_model_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.epilog = f"{parser.epilog or ''} {TERMS}".strip()
 
 
-def find_photos(paths: Iterable[str | os.PathLike[str]], skip: Path | None = None) -> list[Path]:
-    """The photos that paths given by a user stand for, each once.
-
-    Files come as given, whatever their name, and whether or not they exist: reading them will
-    tell. Folders are searched with their subfolders for names ending in `PHOTO_SUFFIXES`, sorted;
-    hidden files and folders are left out, and so is `skip`, where an earlier run's pictures lie.
-    """
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        photos = _photos_under(path, skip) if path.is_dir() else [path]
-        found |= dict.fromkeys(photos)
-    return list(found)
-
-
-def _photos_under(folder: Path, skip: Path | None) -> list[Path]:
-    unreadable: list[Path] = []  # such folders go with the photos, to fail there and be reported
-    photos = []
-    skipped = None if skip is None else os.path.realpath(skip)
-    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename)))
-    for parent, folders, names in walk:
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) != skipped
-        ]
-        photos += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.lower() in PHOTO_SUFFIXES
-        ]
-    return sorted(photos) + unreadable
-
-
-def process_photos(
-    paths: Sequence[Path],
-    read: Callable[[Path], P],
-    handle: Callable[[list[P]], Sequence[R]],
-    *,
-    batch_size: int = 1,
-    workers: int | None = None,
-    weigh: Callable[[P], int] = lambda photo: 0,
-) -> Run[R]:
-    """Put photos through a model, with a progress bar and every failure on stderr.
-
-    The first Ctrl-C lets the photos in hand be finished, a second one does not.
-
-    Args:
-        read, handle, workers, weigh: see `run_batches`. Few photos are spread over the cores; a
-            single one has all of them.
-        batch_size: photos, at most.
-    """
-    run: Run[R] = Run()
-    workers = min(workers or usable_cores(), len(paths)) or 1
-    batch_size = max(1, min(batch_size, -(-len(paths) // workers)))
-    # Where stderr is a log and no terminal, the bar would fill it
-    interval = 0.1 if sys.stderr.isatty() else 10
-    bar = tqdm(
-        total=len(paths),
-        unit=" photos",
-        file=sys.stderr,
-        mininterval=interval,
-        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}]",
-    )
-    try:
-        with bar, _first_ctrl_c() as interrupted:
-            for outcome in run_batches(
-                paths,
-                read,
-                handle,
-                batch_size=batch_size,
-                workers=workers,
-                weigh=weigh,
-                stopped=interrupted.is_set,
-            ):
-                run.outcomes.append(outcome)
-                if outcome.error is not None:
-                    tqdm.write(f"{outcome.path}: {outcome.error}", file=sys.stderr)
-                bar.update()
-            run.interrupted = interrupted.is_set()
-    except KeyboardInterrupt:
-        run.interrupted = True
-    if run.interrupted:
-        done = f"{len(run.outcomes)} of {len(paths)} photos were finished"
-        print(f"\nInterrupted: {done}.", file=sys.stderr)
-    return run
-
-
-@contextmanager
-def _first_ctrl_c() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets; the second one raises KeyboardInterrupt as usual."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted  # only the main thread hears of signals
-        return
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # such as ignored, behind a shell's `&`
-        yield interrupted
-        return
-
-    def note(*_: object) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
+def check_resume(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """A usage error for --resume where nothing is left to go on with."""
+    if options.resume and (options.format not in ("jsonl", "parquet") or options.output is None):
+        parser.error("--resume needs --format jsonl or parquet, and --output FILE")
 
 
 def check_output_file(parser: argparse.ArgumentParser, output: Path, photos: list[Path]) -> None:
@@ -204,23 +76,6 @@ def make_folder(parser: argparse.ArgumentParser, option: str, folder: Path) -> N
         parser.error(f"{option}: the folder {folder} cannot be made: {error.strerror}")
     if not os.access(folder, os.W_OK):
         parser.error(f"{option}: the folder {folder} is not writable")
-
-
-def write_result(text: str, output: Path | None) -> None:
-    """UTF-8 to the file, which is replaced in one step, or to standard output.
-
-    File names that are no UTF-8 go out with the bytes they have on the disk.
-    """
-    data = text.encode("utf-8", errors="surrogateescape")
-    if output is not None:
-        with replacing(output) as partial:
-            partial.write_bytes(data)
-        return
-    sys.stdout.flush()
-    rest = memoryview(data)
-    while rest:  # under PYTHONUNBUFFERED a pipe takes no more at once than it has room for
-        rest = rest[sys.stdout.buffer.write(rest) :]
-    sys.stdout.buffer.flush()
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:

@@ -13,16 +13,12 @@ from pathlib import Path
 import pytest
 
 from keypoints_captions import batches
-from keypoints_captions.command_line import (
-    Run,
-    add_photo_arguments,
-    check_output_file,
-    exit_with,
-    find_photos,
-    process_photos,
-    write_result,
-)
+from keypoints_captions.batches import Outcome
+from keypoints_captions.command_line import add_photo_arguments, check_output_file, exit_with
+from keypoints_captions.photo_run import Run, process_photos
+from keypoints_captions.photos.paths import find_photos
 from keypoints_captions.photos.reader import PhotoError
+from keypoints_captions.results.output import write_result
 
 ROOT = Path(__file__).parent.parent
 
@@ -75,8 +71,14 @@ def double(numbers: list[int]) -> list[int]:
     return [2 * number for number in numbers]
 
 
-def results(run: Run[int]) -> list[int | None]:
-    return [outcome.result for outcome in run.outcomes]
+class Kept(list[Outcome[Path, int]]):
+    """Takes outcomes and tells their results."""
+
+    def __call__(self, outcome: Outcome[Path, int], stamp: object) -> None:
+        self.append(outcome)
+
+    def results(self) -> list[int | None]:
+        return [outcome.result for outcome in self]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 10, 64])
@@ -85,16 +87,17 @@ def test_results_come_in_order(batch_size: int, capsys: pytest.CaptureFixture[st
         time.sleep(0.01 * (read_number(path) % 3))
         return read_number(path)
 
-    run = process_photos(PATHS, slow_read, double, batch_size=batch_size)
-    assert results(run) == [2 * n for n in range(10)]
-    assert [outcome.path for outcome in run.outcomes] == PATHS
+    kept = Kept()
+    run = process_photos(PATHS, slow_read, double, kept, batch_size=batch_size)
+    assert kept.results() == [2 * n for n in range(10)]
+    assert [outcome.path for outcome in kept] == PATHS
     assert run.exit_code == 0 and not run.interrupted
     out, err = capsys.readouterr()
     assert out == "" and "10/10" in err and "photos/s" in err and "left" in err
 
 
 def test_no_paths_are_no_error() -> None:
-    assert process_photos([], read_number, double) == Run()
+    assert process_photos([], read_number, double, Kept()) == Run()
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
@@ -106,10 +109,11 @@ def test_unreadable_photos_stop_nothing(
             raise PhotoError("The file is empty.") if path.stem != "4" else MemoryError("4 GB")
         return read_number(path)
 
-    run = process_photos(PATHS, read, double, batch_size=batch_size)
-    assert results(run) == [None, 2, 4, 6, None, 10, 12, 14, 16, None]
-    assert run.outcomes[0].error == "The file is empty."
-    assert "MemoryError: 4 GB" in str(run.outcomes[4].error)
+    kept = Kept()
+    run = process_photos(PATHS, read, double, kept, batch_size=batch_size)
+    assert kept.results() == [None, 2, 4, 6, None, 10, 12, 14, 16, None]
+    assert kept[0].error == "The file is empty."
+    assert "MemoryError: 4 GB" in str(kept[4].error)
     assert run.exit_code == 1
     err = capsys.readouterr().err
     assert "0.jpg: The file is empty." in err and "9.jpg: The file is empty." in err
@@ -122,14 +126,16 @@ def test_a_failing_model_takes_no_other_photo_along(batch_size: int) -> None:
             raise RuntimeError("cannot do 5")
         return double(numbers)
 
-    run = process_photos(PATHS, read_number, handle, batch_size=batch_size)
-    assert results(run) == [None if n == 5 else 2 * n for n in range(10)]
-    assert "RuntimeError: cannot do 5" in str(run.outcomes[5].error) and run.exit_code == 1
+    kept = Kept()
+    run = process_photos(PATHS, read_number, handle, kept, batch_size=batch_size)
+    assert kept.results() == [None if n == 5 else 2 * n for n in range(10)]
+    assert "RuntimeError: cannot do 5" in str(kept[5].error) and run.exit_code == 1
 
 
 def test_a_wrong_number_of_results_is_an_error_of_the_photos() -> None:
-    run = process_photos(PATHS, read_number, lambda numbers: numbers[1:], batch_size=5)
-    assert all("expected 1 results, got 0" in str(outcome.error) for outcome in run.outcomes)
+    kept = Kept()
+    process_photos(PATHS, read_number, lambda numbers: numbers[1:], kept, batch_size=5)
+    assert all("expected 1 results, got 0" in str(outcome.error) for outcome in kept)
 
 
 def test_photos_are_read_ahead_but_not_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +158,7 @@ def test_photos_are_read_ahead_but_not_all_at_once(monkeypatch: pytest.MonkeyPat
         most_ahead = max(most_ahead, max(read) - numbers[0])
         return numbers
 
-    assert process_photos(PATHS, note, handle, workers=1).exit_code == 0
+    assert process_photos(PATHS, note, handle, Kept(), workers=1).exit_code == 0
     assert 1 <= most_ahead <= 5  # two batches of one in hand or next, two readers and the one taken
 
 
@@ -162,8 +168,9 @@ def test_ctrl_c_keeps_what_was_finished(capsys: pytest.CaptureFixture[str]) -> N
             raise KeyboardInterrupt
         return double(numbers)
 
-    run = process_photos(PATHS, read_number, handle, workers=1)
-    assert results(run) == [0, 2, 4] and run.interrupted and run.exit_code == 130
+    kept = Kept()
+    run = process_photos(PATHS, read_number, handle, kept, workers=1)
+    assert kept.results() == [0, 2, 4] and run.interrupted and run.exit_code == 130
     assert "3 of 10 photos were finished" in capsys.readouterr().err
 
 
@@ -234,7 +241,8 @@ def start(script: str, *arguments: str, unbuffered: bool = False) -> subprocess.
 
 
 LONG_OUTPUT = """
-from keypoints_captions.command_line import exit_with, write_result
+from keypoints_captions.command_line import exit_with
+from keypoints_captions.results.output import write_result
 exit_with(lambda: write_result("photo\\n" * 1_000_000, None) or 0)
 """
 
@@ -262,7 +270,9 @@ def test_a_real_ctrl_c(tmp_path: Path) -> None:
     script = """
 import signal, sys, time
 from pathlib import Path
-from keypoints_captions.command_line import exit_with, process_photos, write_result
+from keypoints_captions.command_line import exit_with
+from keypoints_captions.photo_run import process_photos
+from keypoints_captions.results.output import write_result
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run behind a shell
 
@@ -273,8 +283,10 @@ def handle(batch):
     return batch
 
 def main():
-    run = process_photos([Path(str(n)) for n in range(100)], str, handle, workers=1)
-    write_result(" ".join(outcome.result for outcome in run.outcomes), Path(sys.argv[1], "out"))
+    kept = []
+    paths = [Path(str(n)) for n in range(100)]
+    run = process_photos(paths, str, handle, lambda outcome, _: kept.append(outcome), workers=1)
+    write_result(" ".join(outcome.result for outcome in kept), Path(sys.argv[1], "out"))
     return run.exit_code
 
 exit_with(main)

@@ -14,6 +14,7 @@ from PIL import Image
 from facial_keypoints import __main__ as command
 from facial_keypoints.export import read_pts
 from facial_keypoints.face import Face
+from keypoints_captions.photos.paths import mirrored_names
 from keypoints_captions.weights import WeightsError
 from tests.synthetic_faces import make_face
 
@@ -188,9 +189,9 @@ def test_missing_weights_are_a_sentence(
 
 def test_mirrored_names_of_several_paths(tmp_path: Path) -> None:
     a, b = save_photo(tmp_path / "x" / "p.png"), save_photo(tmp_path / "y" / "p.png")
-    names = command.mirrored_names([a, b], [tmp_path / "x", tmp_path / "y"])
+    names = mirrored_names([a, b], [tmp_path / "x", tmp_path / "y"])
     assert [str(name) for name in names.values()] == ["x/p", "y/p"]
-    assert str(command.mirrored_names([a], [a])[a]) == "p"
+    assert str(mirrored_names([a], [a])[a]) == "p"
     many = [Path("p.png"), Path("p.jpg"), Path("P.JPG"), Path("p.jpg.gif")]
-    stems = [str(name).casefold() for name in command.mirrored_names(many, many).values()]
+    stems = [str(name).casefold() for name in mirrored_names(many, many).values()]
     assert len(set(stems)) == len(many)

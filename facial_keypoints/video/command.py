@@ -12,12 +12,9 @@ from facial_keypoints.video.annotate import Progress, annotate_clip
 from facial_keypoints.video.codec import VIDEO_SUFFIXES, VideoError, inspect_clip
 from facial_keypoints.video.recording import ClipRecord, clips_to_csv, clips_to_json
 from keypoints_captions.batches import Outcome
-from keypoints_captions.command_line import (
-    Run,
-    check_output_file,
-    make_folder,
-    write_result,
-)
+from keypoints_captions.command_line import check_output_file, make_folder
+from keypoints_captions.photo_run import Run
+from keypoints_captions.results.output import write_result
 
 
 def is_clip(path: Path) -> bool:
@@ -31,8 +28,8 @@ def check_clip_usage(
     """Everything that can be known to go wrong, before the first clip."""
     if not all(map(is_clip, options.paths)):
         parser.error("photos and clips are written in different forms; give them in separate runs")
-    if options.format == "pts":
-        parser.error("--format pts holds single faces; for clips use json or csv")
+    if options.format not in ("json", "csv"):
+        parser.error(f"--format {options.format} is for photos; for clips use json or csv")
     if options.output is not None:
         check_output_file(parser, options.output, list(stems))
     if options.overlay is not None:
@@ -53,18 +50,19 @@ def run_clips(
         options: format, output and overlay, checked by `check_clip_usage`.
         stems: clip -> where its overlay goes in the folder, without suffix.
     """
-    run: Run[ClipRecord] = Run()
+    run = Run()
+    records: list[ClipRecord] = []
     try:
         for clip in stems:
             outcome = _outcome(pipeline, clip, options.overlay, stems[clip])
-            run.outcomes.append(outcome)
+            records.append(_record(outcome))
+            run.count(outcome)
             if outcome.error is not None:
                 print(f"{clip}: {outcome.error}", file=sys.stderr)
     except KeyboardInterrupt:
         run.interrupted = True
-        done = f"{len(run.outcomes)} of {len(stems)} clips were finished"
+        done = f"{run.finished} of {len(stems)} clips were finished"
         print(f"\nInterrupted: {done}.", file=sys.stderr)
-    records = [_record(outcome) for outcome in run.outcomes]
     text = clips_to_json(records) if options.format == "json" else clips_to_csv(records)
     write_result(text, options.output)
     return run.exit_code

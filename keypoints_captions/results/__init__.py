@@ -1,0 +1,1 @@
+"""Results of many photos, each written as soon as it is known."""

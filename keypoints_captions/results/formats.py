@@ -1,0 +1,75 @@
+"""Forms that results are written in, one record after the other."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import pyarrow
+
+R = TypeVar("R")  # a library's record of one photo
+
+Entry = dict[str, Any]  # a record as the public JSON has it
+
+
+@dataclass(frozen=True)
+class TextFormat(Generic[R]):
+    """How records become text, one by one.
+
+    record: a record's text. start, between, end: what stands around the records.
+    empty: the whole text where there is no record.
+    """
+
+    record: Callable[[R], str]
+    start: str = ""
+    between: str = ""
+    end: str = ""
+    empty: str = ""
+
+    def text(self, records: Iterable[R]) -> str:
+        """All records in one text."""
+        texts = [self.record(record) for record in records]
+        return f"{self.start}{self.between.join(texts)}{self.end}" if texts else self.empty
+
+
+def json_list(record: Callable[[R], str]) -> TextFormat[R]:
+    """A JSON list with one record a line.
+
+    record: a record as one line of JSON.
+    """
+    return TextFormat(record, "[\n", ",\n", "\n]\n", empty="[]\n")
+
+
+def table(record: Callable[[R], str], header: str) -> TextFormat[R]:
+    """A header, then the rows of each record; the header alone where there is no record."""
+    return TextFormat(record, header, empty=header)
+
+
+@dataclass(frozen=True)
+class Formats(Generic[R]):
+    """What a command can write its records in.
+
+    texts: name for `--format` -> how it is written.
+    entry: a record as the public JSON has it; JSON lines and Parquet are made from this.
+    answer: the key that an entry without an error has, such as "faces".
+    schema: the columns of Parquet; a function, since pyarrow need not be there.
+    """
+
+    texts: dict[str, TextFormat[R]]
+    entry: Callable[[R], Entry]
+    answer: str
+    schema: Callable[[], "pyarrow.Schema"]
+
+    def line(self, record: R) -> str:
+        """The record as a line of JSON; pure ASCII, so that any file name survives.
+
+        Raises:
+            ValueError: a number is not finite, which JSON cannot hold.
+        """
+        return json.dumps(self.entry(record), allow_nan=False) + "\n"
+
+    @property
+    def names(self) -> list[str]:
+        """For `--format`; the first is the default."""
+        return [*self.texts, "jsonl", "parquet"]
