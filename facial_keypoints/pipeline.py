@@ -47,6 +47,11 @@ MIN_SCORE = 0.5
 #: The same on a photo turned by a quarter or a half, which is looked at where it shows no face
 #: upright: most photos without faces must stay without.
 MIN_SCORE_TURNED = 0.98
+#: How far a crop may be off before its face is read again: shares of the side, of the size (its
+#: logarithm), and degrees.
+MOST_MOVED, MOST_RESIZED, MOST_TURNED = 0.1, 0.2, 10.0
+#: Intersection over union from which two faces are one.
+DUPLICATE = 0.45
 
 
 class FacialKeypoints(HubModel):
@@ -306,13 +311,13 @@ def _weigh(image: np.ndarray) -> int:
 
 def _are_off(crops: Crops, better: Crops) -> np.ndarray:
     """(N,) bool: by a tenth of the side, by a fifth in size, or by ten degrees."""
-    moved = np.linalg.norm(crops.centre - better.centre, axis=1) > 0.1 * better.side
-    resized = np.abs(np.log(crops.side / better.side)) > 0.2
-    turned = np.abs((crops.angle - better.angle + 180) % 360 - 180) > 10
+    moved = np.linalg.norm(crops.centre - better.centre, axis=1) > MOST_MOVED * better.side
+    resized = np.abs(np.log(crops.side / better.side)) > MOST_RESIZED
+    turned = np.abs((crops.angle - better.angle + 180) % 360 - 180) > MOST_TURNED
     return moved | resized | turned
 
 
-def _without_duplicates(faces: list[Face], overlap: float = 0.45) -> list[Face]:
+def _without_duplicates(faces: list[Face], overlap: float = DUPLICATE) -> list[Face]:
     """Two detections may lead to the same face: keeps the surer; surest first."""
     boxes = np.array([face.box for face in faces]).reshape(-1, 4)
     return [faces[index] for index in strongest(boxes, [face.score for face in faces], overlap)]

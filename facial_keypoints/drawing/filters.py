@@ -20,6 +20,11 @@ from keypoints_captions.files import shipped
 
 PICTURES = shipped("assets/filters")
 
+#: How much points other than the anchors count in the fit.
+STEADYING = 0.2
+#: The fitted head's second extent over its first, under which it is none.
+LEAST_EXTENT = 0.05
+
 #: Rows warped at a time, which bounds the memory on photos of any size.
 _STRIP = 512
 
@@ -153,7 +158,7 @@ def _fit_head(points: np.ndarray, anchors: tuple[int, ...]) -> np.ndarray | None
     Least squares over the anchors, and weakly over the other points but the jaw's, of which
     300-W marks the visible edge rather than places on the head.
     """
-    weights = np.full(NUM_POINTS, 0.2)
+    weights = np.full(NUM_POINTS, STEADYING)
     weights[list(PARTS["jaw"])] = 0.0
     weights[list(anchors)] = 1.0
     if not np.isfinite(points).all():
@@ -161,7 +166,8 @@ def _fit_head(points: np.ndarray, anchors: tuple[int, ...]) -> np.ndarray | None
     head = np.column_stack([HEAD_POINTS, np.ones(NUM_POINTS)]) * weights[:, None]
     camera, _, _, _ = np.linalg.lstsq(head, points * weights[:, None], rcond=None)
     extent = np.linalg.svd(camera[:3], compute_uv=False)
-    return camera.T if extent[1] > 0.05 * extent[0] else None  # all in a line, or in one place
+    flat = extent[1] <= LEAST_EXTENT * extent[0]  # all in a line, or in one place
+    return None if flat else camera.T
 
 
 def _upright(camera: np.ndarray) -> np.ndarray:

@@ -98,6 +98,11 @@ class ExpressionMeter:
     #: smile, these are about the lower quarter and the highest tenth (of the gap, hundredth).
     GAP, WIDTH, LIFT = (0.03, 0.36), (0.56, 0.77), (0.015, 0.095)
     RAISE = 0.08  # `Measures.brows` over the usual value that stands for 1
+    #: Eye aspect ratios: the least that counts as open at first, and bounds of the usual value.
+    FIRST_OPEN, LEAST_USUAL, MOST_USUAL = 0.22, 0.15, 0.45
+    #: ms in which a usual value follows a higher and a lower one: of the eyes, of the brows.
+    EYES_PACE, BROWS_PACE = (1e3, 3e4), (3e4, 3e3)
+    CALM, LONGEST_GAP = 60.0, 1000.0  # ms in which a gauge follows; that count between two frames
 
     def __init__(self) -> None:
         self._time: float | None = None
@@ -115,7 +120,7 @@ class ExpressionMeter:
             pose: of the head, as for `measure`.
         """
         now = measure(points, pose)
-        gap = 0.0 if self._time is None else min(max(time_ms - self._time, 0.0), 1000.0)
+        gap = 0.0 if self._time is None else min(max(time_ms - self._time, 0.0), self.LONGEST_GAP)
         self._learn(now, gap)
         eyes = [self._openness(now, eye) for eye in ("right_eye", "left_eye")]
         self._count_blinks(_seen_eye(eyes, pose), time_ms)
@@ -123,7 +128,7 @@ class ExpressionMeter:
         brows = _share(now.brows - self._usual["brows"], 0.0, self.RAISE)
         values = np.array([*eyes, _share(now.gap, *self.GAP), smile, brows])
         # Gauges that tremble cannot be read.
-        weight = 1.0 if self._time is None else 1 - np.exp(-gap / 60)
+        weight = 1.0 if self._time is None else 1 - np.exp(-gap / self.CALM)
         self._shown = self._shown + weight * (values - self._shown)
         self._time = time_ms
         right, left, mouth, smile, brows = map(float, self._shown)
@@ -133,20 +138,21 @@ class ExpressionMeter:
         """Moves the usual values: of the eyes, that when open; of the brows, that when at rest."""
         if not self._usual:
             self._usual = {
-                "right_eye": max(now.right_eye, 0.22),
-                "left_eye": max(now.left_eye, 0.22),
+                "right_eye": max(now.right_eye, self.FIRST_OPEN),
+                "left_eye": max(now.left_eye, self.FIRST_OPEN),
                 "brows": now.brows,
             }
         for name, rising, falling in (
-            ("right_eye", 1e3, 3e4),
-            ("left_eye", 1e3, 3e4),
-            ("brows", 3e4, 3e3),
+            ("right_eye", *self.EYES_PACE),
+            ("left_eye", *self.EYES_PACE),
+            ("brows", *self.BROWS_PACE),
         ):
             value = getattr(now, name)
             pace = rising if value > self._usual[name] else falling  # ms
             self._usual[name] += (1 - np.exp(-gap / pace)) * (value - self._usual[name])
         for eye in ("right_eye", "left_eye"):
-            self._usual[eye] = float(np.clip(self._usual[eye], 0.15, 0.45))
+            bounds = self.LEAST_USUAL, self.MOST_USUAL
+            self._usual[eye] = float(np.clip(self._usual[eye], *bounds))
 
     def _openness(self, now: Measures, eye: str) -> float:
         return _share(getattr(now, eye) / self._usual[eye], self.CLOSED, 1.0)

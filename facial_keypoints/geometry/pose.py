@@ -23,6 +23,10 @@ NEAREST = 50.0
 #: this the points do not form a face. Annotated faces: median 0.08, worst of 2000 0.21.
 WORST_FIT = 0.35
 GOOD_FIT = 0.15  # the same measure; no better solution is looked for elsewhere
+#: How wide points must be across, over along, or they lie in a line.
+LEAST_SPREAD = 0.05
+#: Degrees: the search for a pose starts from heads turned like this, besides SQPnP's.
+FIRST_YAWS = (-45.0, 0.0, 45.0)
 
 
 def estimate_pose(
@@ -52,7 +56,7 @@ def estimate_pose(
     middle = seen.mean(axis=0)
     size = float(np.sqrt(np.sum(np.var(seen, axis=0))))
     spread = np.linalg.svd(seen - middle, compute_uv=False)
-    if size < 1e-3 or spread[1] < 0.05 * spread[0]:
+    if size < 1e-3 or spread[1] < LEAST_SPREAD * spread[0]:
         return None
 
     scale = size / np.sqrt(np.sum(np.var(_HEAD[:, :2], axis=0)))  # pixels per centimetre
@@ -117,7 +121,7 @@ def _first_guesses(
         pass  # it refuses some degenerate points; the guesses below remain
     across = seen[RIGID_POINTS.index(LEFT_EYE_OUTER)] - seen[RIGID_POINTS.index(RIGHT_EYE_OUTER)]
     roll = np.degrees(np.arctan2(across[1], across[0]))
-    for yaw in (-45.0, 0.0, 45.0):
+    for yaw in FIRST_YAWS:
         rotation, _ = cv2.Rodrigues(rotation_from_pose(Pose(yaw, 0.0, float(roll))))
         guesses.append((rotation, ray[:, None]))
     return guesses

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detection, Detector, HaarDetector
 from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
@@ -30,6 +31,8 @@ COVERED = 0.25
 FOUND_AGAIN = 0.1
 LONGEST_CARRY = 1000.0  # ms that a missing face is taken to go on as it went
 SMALLEST = 12.0  # pixels, `face_size` under which nothing can be told from the points
+MAX_FACES = 6  # followed at once
+SAME_RATIO = 0.02  # by which the sides' ratio of a frame may differ from the one before
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,18 @@ class Tracker:
     smoothing: 0..1, strength of the points' filter; may be set at any time.
     live: somebody waits for each answer, so nothing slow is done while a face is in sight; if
         not, the thorough looks go on and find small faces beside large ones.
+    quick_side: longer side in pixels to which the CNN detector's quick looks bring a frame; as for
+        thorough looks by default.
     """
 
     def __init__(
         self,
         pipeline: FacialKeypoints,
-        max_faces: int = 6,
+        max_faces: int = MAX_FACES,
         smoothing: float = 0.5,
         pace: Pace | None = None,
         live: bool = True,
+        quick_side: int | None = None,
     ):
         network = pipeline.predictor.network
         self.live = live
@@ -70,7 +76,8 @@ class Tracker:
         self.min_score = pipeline.min_score
         self._follower = KeypointPredictor(network, passes=1, mirror=False)
         self._starter = KeypointPredictor(network, passes=2, mirror=False)
-        self._thorough, self._quick = pipeline.detector, _quick_look(pipeline.detector)
+        self._thorough = pipeline.detector
+        self._quick = _quick_look(pipeline.detector, quick_side)
         self._next_id = 1
         self.reset()
 
@@ -111,7 +118,7 @@ class Tracker:
     def _follow_size(self, size: tuple[int, int]) -> None:
         if self._size is not None and size != self._size:
             across, down = (new / old for new, old in zip(size, self._size, strict=True))
-            if abs(across / down - 1) < 0.02:
+            if abs(across / down - 1) < SAME_RATIO:
                 for track in self._tracks + self._lost:
                     track.rescale(across)
             else:
@@ -240,13 +247,18 @@ def _shared(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.prod(np.maximum(high - low, 0)))
 
 
-def _quick_look(detector: Detector) -> Detector:
-    """The detector without its slow second look, where it has one; shares the loaded cascades."""
-    if not isinstance(detector, HaarDetector):
-        return detector
-    quick = copy.copy(detector)
-    quick.thorough = ()
-    return quick
+def _quick_look(detector: Detector, side: int | None) -> Detector:
+    """The detector without its slow second look, or on frames of that side; shares what it
+    loaded."""
+    if isinstance(detector, HaarDetector):
+        quick = copy.copy(detector)
+        quick.thorough = ()
+        return quick
+    if isinstance(detector, CnnDetector) and side is not None:
+        small = copy.copy(detector)
+        small.side = side
+        return small
+    return detector
 
 
 def _check(image: np.ndarray, time_ms: float) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from facial_keypoints.video.track import TrackedFace
 
 #: Milliseconds over which a filter's motion is measured; about what it is carried on for.
-_MOTION_STEP = 50.0
+MOTION_STEP = 50.0
 
 
 def parse_frame(message: Any) -> tuple[str, Frame, list[str]]:
@@ -77,8 +77,8 @@ def filter_motion(points: np.ndarray, velocity: np.ndarray, name: str) -> np.nda
     now = filter_matrix(points, name)
     if now is None:
         return None
-    then = filter_matrix(points + velocity * _MOTION_STEP, name)
-    change = np.zeros((2, 3)) if then is None else (then - now) / _MOTION_STEP
+    then = filter_matrix(points + velocity * MOTION_STEP, name)
+    change = np.zeros((2, 3)) if then is None else (then - now) / MOTION_STEP
     return np.stack([now, change])
 
 

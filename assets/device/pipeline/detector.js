@@ -1,0 +1,82 @@
+// The face detector: a photo brought to the CNN's scale, its cells read, non-maximum suppression.
+// As facial_keypoints/detection/cnn.py.
+
+import {strongest} from "./boxes.js";
+import {constants} from "./constants.js";
+import {resized, rounded} from "./picture.js";
+
+/**
+ * box: x, y, width, height of the landmark box. points: the five, see markup.py. Pixels of the photo.
+ * @typedef {{box: number[], score: number, points: [number, number][]}} Detection
+ */
+
+export class Detector {
+  /**
+   * @param {import("./engine.js").Networks} networks
+   * @param {number} [side] longer side in pixels to which photos are brought
+   */
+  constructor(networks, side = constants.detector.side) {
+    this.networks = networks;
+    this.side = side;
+  }
+
+  /** Surest first. @param {import("./picture.js").Picture} picture @returns {Promise<Detection[]>} */
+  async detect(picture) {
+    const canvas = fit(picture, this.side, constants.detector.grey);
+    const cells = await this.networks.detect(canvas);
+    return kept(cells).map((cell) => toPhoto(cell, canvas.scale));
+  }
+}
+
+/**
+ * A photo in the top left corner of a canvas whose sides are multiples of 32.
+ * @returns {{data: Uint8Array, width: number, height: number, scale: [number, number]}} data: red
+ *   first, three bytes a pixel; scale: canvas pixels for a pixel of the photo
+ */
+export const fit = (picture, side, grey) => {
+  const {most_enlarged} = constants.detector;
+  const scale = Math.min(side / Math.max(picture.width, picture.height), most_enlarged);
+  const [across, down] = [picture.width, picture.height]
+    .map((length) => Math.max(1, rounded(length * scale)));
+  const small = resized(picture, across, down, scale < 1);
+  const [width, height] = [across, down].map((length) => 32 * Math.ceil(length / 32));
+  const data = new Uint8Array(3 * width * height).fill(grey);
+  for (let y = 0; y < down; y++) {
+    let from = 4 * y * across;
+    let to = 3 * y * width;
+    for (let x = 0; x < across; x++, from += 4, to += 3) {
+      data[to] = small.data[from];
+      data[to + 1] = small.data[from + 1];
+      data[to + 2] = small.data[from + 2];
+    }
+  }
+  return {data, width, height, scale: [across / picture.width, down / picture.height]};
+};
+
+// Of all cells those that see a face of their own: left, top, right, bottom edge, score, points.
+const kept = ({score, box, points}) => {
+  const {min_score, most_boxes, overlap} = constants.detector;
+  let seen = [];
+  for (let i = 0; i < score.length; i++) if (score[i] >= min_score) seen.push(i);
+  if (seen.length > most_boxes) {
+    seen = seen.sort((a, b) => score[b] - score[a]).slice(0, most_boxes);
+  }
+  const cells = seen.map((i) => ({
+    score: score[i],
+    edges: [...box.subarray(4 * i, 4 * i + 4)],
+    points: [0, 1, 2, 3, 4].map((k) => [points[10 * i + 2 * k], points[10 * i + 2 * k + 1]]),
+  }));
+  const boxes = cells.map(({edges: [left, top, right, bottom]}) =>
+    [left, top, right - left, bottom - top]);
+  return strongest(boxes, cells.map((cell) => cell.score), overlap).map((index) => cells[index]);
+};
+
+// Pixel centres are at whole numbers: the canvas's corner at -0.5 is the photo's.
+const toPhoto = ({score, edges, points}, scale) => {
+  const [left, top, right, bottom] = edges.map((value, i) => (value + 0.5) / scale[i % 2] - 0.5);
+  return {
+    score,
+    box: [left, top, right - left, bottom - top],
+    points: points.map((point) => point.map((value, axis) => (value + 0.5) / scale[axis] - 0.5)),
+  };
+};

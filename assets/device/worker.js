@@ -1,0 +1,142 @@
+// The pipeline in a thread of its own: frames and photos in, faces out. No picture leaves it.
+//
+// In:  {type: "load", engine, models: URLs of folders, webgpu: bool}
+//      {type: "frame", id, image: ImageBitmap | ImageData | VideoFrame, time: ms,
+//       mode: "live" | "photo", options: {smoothing, filters}}
+//      {type: "reset"}: the next live frame is another camera's
+// Out: {type: "ready", milliseconds, backend}
+//      {type: "faces", id, width, height, faces, dropped, milliseconds: {detect, keypoints, total}};
+//      of a live frame that a newer one overtook, `faces` is null
+//      {type: "error", id?, message}
+
+import {constants, useConstants} from "./pipeline/constants.js";
+import {fetchModels, loadFastest} from "./pipeline/engine.js";
+import {FacialKeypoints} from "./pipeline/faces.js";
+import {Tracker} from "./pipeline/tracker.js";
+import {faceToDict, trackedToDict} from "./pipeline/wire.js";
+
+const MOST_PIXELS = 100e6; // of a photo; no canvas holds more in every browser
+
+let networks = null;
+let tracker = null;
+let photos = null;
+let waiting = []; // frames that have come; of live ones only the newest
+let busy = false;
+let dropped = 0;
+let anew = false; // whether the next live frame is another camera's
+let canvas = null;
+
+const withSlash = (url) => new URL(url.endsWith("/") ? url : `${url}/`, self.location.href).href;
+
+const load = async ({engine, models, webgpu = false}) => {
+  const started = performance.now();
+  const folder = withSlash(models);
+  const [values, bytes] = await Promise.all([fetchConstants(folder), fetchModels(folder)]);
+  useConstants(values);
+  const size = constants.keypoints.input_size;
+  networks = await loadFastest(withSlash(engine), bytes, size, webgpu);
+  tracker = new Tracker(networks);
+  photos = new FacialKeypoints(networks);
+  postMessage({
+    type: "ready", milliseconds: performance.now() - started, backend: networks.backend,
+  });
+};
+
+const fetchConstants = async (folder) => {
+  const answer = await fetch(`${folder}constants.json`);
+  if (!answer.ok) throw new Error(`expected the constants in ${folder}, got status ${answer.status}`);
+  return answer.json();
+};
+
+// Puts a frame in line; a live one takes the place of one that still waits.
+const enqueue = (frame) => {
+  if (!networks) throw new Error("expected \"load\" and its \"ready\" before the first frame");
+  if (frame.mode !== "photo") dropLive();
+  waiting.push(frame);
+  if (!busy) work();
+};
+
+const dropLive = () => {
+  for (const {id} of waiting.filter((frame) => frame.mode !== "photo").map(closed)) {
+    dropped += 1;
+    postMessage({type: "faces", id, faces: null, dropped});
+  }
+  waiting = waiting.filter((frame) => frame.mode === "photo");
+};
+
+const closed = (frame) => {
+  frame.image.close?.();
+  return frame;
+};
+
+const work = async () => {
+  busy = true;
+  while (waiting.length) {
+    const frame = waiting.shift();
+    try {
+      postMessage(await look(frame));
+    } catch (error) {
+      fail(error, frame.id);
+    }
+  }
+  busy = false;
+};
+
+const look = async ({id, image, time, mode, options = {}}) => {
+  const started = performance.now();
+  const picture = pixels(image);
+  Object.assign(networks.spent, {detect: 0, keypoints: 0});
+  const faces = mode === "photo" ? await inPhoto(picture) : await inStream(picture, time, options);
+  const {detect, keypoints} = networks.spent;
+  const milliseconds = {detect, keypoints, total: performance.now() - started};
+  const {width, height} = picture;
+  return {type: "faces", id, width, height, faces, dropped, milliseconds};
+};
+
+const inPhoto = async (picture) => {
+  const faces = await photos.find(picture);
+  return faces.map((face, index) => ({id: index + 1, ...faceToDict(face)}));
+};
+
+const inStream = async (picture, time, {smoothing = 0.5, filters = []}) => {
+  if (anew) tracker.reset();
+  anew = false;
+  tracker.smoothing = smoothing;
+  const faces = await tracker.update(picture, time);
+  return faces.map((face) => trackedToDict(face, filters));
+};
+
+// The pixels of a picture, whatever kind it is; a bitmap's memory is given back.
+const pixels = (image) => {
+  if (image instanceof ImageData) return image;
+  const width = image.displayWidth ?? image.width;
+  const height = image.displayHeight ?? image.height;
+  if (!(width * height > 0 && width * height <= MOST_PIXELS)) {
+    throw new Error(`expected a picture of 1 to ${MOST_PIXELS} pixels, got ${width} × ${height}`);
+  }
+  if (canvas?.width !== width || canvas?.height !== height) canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d", {willReadFrequently: true, alpha: false});
+  context.drawImage(image, 0, 0);
+  image.close?.();
+  return context.getImageData(0, 0, width, height);
+};
+
+const reset = () => {
+  dropLive();
+  dropped = 0;
+  anew = true;
+};
+
+const fail = (error, id) => postMessage({type: "error", id, message: String(error?.message ?? error)});
+
+const HANDLERS = {load, frame: enqueue, reset};
+
+self.onmessage = async ({data}) => {
+  try {
+    const handler = HANDLERS[data?.type];
+    if (!handler) throw new Error(`expected a message of type load, frame or reset, got ${data?.type}`);
+    await handler(data);
+  } catch (error) {
+    fail(error, data?.id);
+  }
+};

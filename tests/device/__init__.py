@@ -1,0 +1,1 @@
+"""The browser's pipeline beside Python's."""
