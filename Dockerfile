@@ -30,6 +30,9 @@ COPY keypoints_captions/ keypoints_captions/
 COPY web/ web/
 COPY app.py ./
 
+# What finds faces in visitors' browsers; without a connection to npm's registry the page goes without.
+RUN python -m web.device || echo "without the live view on visitors' own devices"
+
 USER 1000
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \

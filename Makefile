@@ -22,11 +22,11 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -r
 .PHONY: run test lint format audit
 .DELETE_ON_ERROR:
 
-run: .venv/installed
+run: .venv/installed .venv/engine
 	@$(BIN)/python app.py $(ARGS)
 
 # The processes that tests start find the modules compiled, also where Python is told to keep none.
-test: .venv/installed-dev
+test: .venv/installed-dev .venv/engine
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -rs -n 2 --dist loadfile $(ARGS)
 
 lint: .venv/installed-dev
@@ -52,6 +52,10 @@ format: .venv/installed-dev
 	@$(TORCH)
 	@$(INSTALL) requirements-dev.txt
 	@touch $@ .venv/installed
+
+# What finds faces in visitors' browsers; where it cannot be had, the page goes without and says so.
+.venv/engine: web/device/package-lock.json | .venv/installed
+	@$(BIN)/python -m web.device && touch $@ || true
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then \

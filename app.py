@@ -5,8 +5,10 @@ import sys
 from facial_keypoints.video.codec import MAX_BYTES as MAX_CLIP_BYTES
 from keypoints_captions.cores import fit_threads
 from keypoints_captions.photos.reader import MAX_BYTES, ignore_pillow_warnings
-from web.gradio_internals import share_address
+from web.device.files import device_files
+from web.gradio_internals import admits, share_address
 from web.page import DELETE_AGE, DELETE_EVERY, build_page
+from web.server.device_route import compress_in_background, device_route
 from web.server.health import Health
 from web.server.logging import use_log
 from web.server.memory import return_memory
@@ -28,13 +30,15 @@ def main() -> None:
     use_log(options.log_format)
     # Gradio deletes the files that it knows of; this deletes the others.
     delete_regularly(use_own_folders(), DELETE_EVERY, DELETE_AGE + 2 * DELETE_EVERY)
-    page, queue, models = build_page(options.weights, options.device)
+    files = device_files(options.weights)
+    page, queue, models = build_page(files, options.weights, options.device)
     health = Health(models, VERSION)
     try:
         site = build_site(
             page,
             health.routes(),
             MAX_UPLOAD,
+            [device_route(files, admits)],
             root_path=options.root_path,
             auth=options.auth,
             mcp_server=options.mcp,
@@ -51,6 +55,7 @@ def main() -> None:
     )
     for model in models.values():
         model.start()
+    compress_in_background(files)
     server.wait()
     server.stop(queue, health)
 

@@ -11,8 +11,9 @@ Four patches:
 3. `PageBlocks`: a log line for each event, and no traceback for values that no page sends.
 4. `RequestQueue`: a bounded queue that tells all waiting visitors their place.
 
-And uses of names that Gradio does not document: `set_launched`, `forget_session`, `share_address`
-and `close_tunnels`. Everything else goes through `gr.mount_gradio_app` (web/server/site.py).
+And uses of names that Gradio does not document: `set_launched`, `admits`, `forget_session`,
+`share_address` and `close_tunnels`. Everything else goes through `gr.mount_gradio_app`
+(web/server/site.py).
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from typing import Any, Literal, NoReturn
 from unittest.mock import patch
 
 import fastapi
+from starlette.requests import Request
 
 from web.server.errors import described
 from web.server.logging import log_request
@@ -214,6 +216,13 @@ def set_launched(page: gr.Blocks, sessions: int) -> None:
     """
     page.has_launched = True
     page.state_session_capacity = sessions
+
+
+def admits(request: Request) -> bool:
+    """Whether the page's login lets this request in; it comes to a route beside Gradio's own."""
+    app = request.app
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return app.auth is None or any(request.cookies.get(name) in app.tokens for name in names)
 
 
 def forget_session(page: gr.Blocks, session: str | None) -> None:

@@ -8,6 +8,7 @@ import web.captions.tab
 import web.keypoints.tab
 from web.api_section import build_api_section
 from web.components import ASSETS, DRAWING_BUDGET, Upload, private
+from web.device.files import DeviceFiles
 from web.gradio_internals import PageBlocks, RequestQueue, forget_session, use_request_queue
 from web.models import Background
 from web.photo_transfer import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
@@ -25,11 +26,12 @@ QUEUE_SIZE = 64  # waiting requests; more are refused: the page is busy
 
 
 def build_page(
-    weights: str | None = None, device: str | None = None
+    files: DeviceFiles, weights: str | None = None, device: str | None = None
 ) -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
     """The page, its request queue, and the models of its tabs by name.
 
     Args:
+        files: what faces are found with on the visitor's own device.
         weights, device: as `FacialKeypoints.load` and `Captioner.load` take them, for both.
     """
     with PageBlocks(
@@ -41,7 +43,7 @@ def build_page(
         )
         with gr.Tabs(elem_classes="halves"):
             with gr.Tab("Facial keypoints", id="keypoints"):
-                faces = web.keypoints.tab.build_tabs(page, weights, device)
+                faces = web.keypoints.tab.build_tabs(page, files, weights, device)
             with gr.Tab("Photo captions", id="captions"):
                 captions = web.captions.tab.build_tab(page, weights, device)
         _connect(faces, captions)

@@ -1,8 +1,16 @@
-"""The look of the page that Gradio's theme system can express; the rest is assets/page.css."""
+"""The look of the page that Gradio's theme system can express; the rest is assets/page.css.
+
+`python -m web.theme` writes its variables to assets/static/theme.css, for the static site.
+"""
+
+import re
+from collections.abc import Iterable
 
 import gradio as gr
 from gradio.themes.utils.colors import Color
 from gradio.themes.utils.fonts import LocalFont
+
+from web.device.files import ASSETS
 
 #: Eleven shades from light to dark, as Gradio numbers them: 50, 100, 200 to 900, 950.
 _STONE = "#faf8f3 #f3f0e8 #e4dfd3 #cfc9ba #9aa19c #6d7976 #4d5a58 #33403f #223030 #182323 #101819"
@@ -77,3 +85,36 @@ def build_theme() -> gr.themes.Base:
         link_text_color_dark="*primary_400",
         link_text_color_hover_dark="*primary_300",
     )
+
+
+def plain_css(stylesheets: Iterable[str]) -> str:
+    """The theme's variables that these stylesheets use, light and dark, without Gradio."""
+    rules = re.findall(r"(:root[^{]*)\{([^}]*)\}", build_theme()._get_theme_css())
+    light, dark = (dict(re.findall(r"(--[\w-]+): ([^;]+);", body)) for _, body in rules)
+    used = set(re.findall(r"var\((--[\w-]+)", "".join(stylesheets)))
+    while missing := set(_references(light, used) + _references(dark, used)) - used:
+        used |= missing
+    blocks = []
+    for selector, known in ((":root", light), (":root.dark", dark)):
+        lines = [f"  {name}: {known[name].strip()};" for name in sorted(used & known.keys())]
+        blocks.append(f"{selector} {{\n" + "\n".join(lines) + "\n}\n")
+    return "\n".join(blocks)
+
+
+def _references(variables: dict[str, str], names: set[str]) -> list[str]:
+    """The variables that the values of these are made of."""
+    values = " ".join(variables.get(name, "") for name in names)
+    return re.findall(r"var\((--[\w-]+)", values)
+
+
+def static_theme() -> str:
+    """What assets/static/theme.css holds."""
+    from web.static.site import STYLES
+
+    texts = [(ASSETS / name).read_text(encoding="utf-8") for name in STYLES]
+    head = "/* The theme of web/theme.py; `python -m web.theme` writes this file. */\n\n"
+    return head + plain_css(texts)
+
+
+if __name__ == "__main__":
+    (ASSETS / "static" / "theme.css").write_text(static_theme(), encoding="utf-8")

@@ -1,7 +1,7 @@
 // The camera: asking for it, what to say when there is none, its frames as small JPEGs.
 
 // What a person can do about each way of having no camera.
-const CAMERA_TROUBLE = {
+export const CAMERA_TROUBLE = {
   insecure: {
     title: "The camera needs a secure address",
     text: "Browsers lend the camera only to pages on https or on this very machine. Open the "
@@ -47,7 +47,7 @@ class CameraTrouble extends Error {
 }
 
 // The stream of a camera, 640 × 480 where it can; throws a CameraTrouble.
-const openCamera = async (deviceId) => {
+export const openCamera = async (deviceId) => {
   if (!window.isSecureContext) throw new CameraTrouble("insecure");
   if (!navigator.mediaDevices?.getUserMedia) throw new CameraTrouble("unsupported");
   const which = deviceId ? {deviceId: {exact: deviceId}} : {facingMode: "user"};
@@ -59,17 +59,17 @@ const openCamera = async (deviceId) => {
   }
 };
 
-const closeCamera = (stream) => stream?.getTracks().forEach((track) => track.stop());
+export const closeCamera = (stream) => stream?.getTracks().forEach((track) => track.stop());
 
 // The cameras there are; their names are only known while one of them is on.
-const listCameras = async () => {
+export const listCameras = async () => {
   const devices = await navigator.mediaDevices.enumerateDevices();
   return devices.filter((device) => device.kind === "videoinput");
 };
 
 // Calls back for each frame the video shows, with the frame's own time in ms, until stopped.
 // The overlay is drawn for that very frame, not for whatever the clock says.
-const eachFrame = (video, callback) => {
+export const eachFrame = (video, callback) => {
   let stopped = false;
   const tick = (now, frame) => {
     if (stopped) return;
@@ -85,7 +85,7 @@ const eachFrame = (video, callback) => {
 };
 
 // Copies of the video's frames, small, because the network only ever sees 128 pixels of a face.
-class Grabber {
+export class Grabber {
   constructor(video, longestSide) {
     this.video = video;
     this.longestSide = longestSide;

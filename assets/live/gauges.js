@@ -36,7 +36,7 @@ const gaugeCard = (id) => {
   return card;
 };
 
-class Gauges {
+export class Gauges {
   constructor(box) {
     this.box = box;
     this.cards = new Map(); // id -> card

@@ -1,11 +1,14 @@
 // Frames to the server, answers back: the newest frame only, a few on their way at most.
 
+import {Grabber} from "./camera.js";
+import {Rate} from "./rate.js";
+
+const LONGEST_SIDE = 480; // pixels of what is sent; a face needs 160 of them
 const MAX_IN_FLIGHT = 3;
 const SLACK = 0.25; // of a frame, by which an answer must be early for the next frame to be sent
 const ANSWER_LIMIT = 8000; // ms; what takes longer counts as lost
 const OPEN_LIMIT = 60000; // ms; the same before the first answer: the model may still be loading
 const RETRY_PAUSES = [1000, 2000, 4000, 8000]; // ms; then the last of them again and again
-const RATE_WINDOW = 2000; // ms over which the rate of answers is counted
 
 const LINK_TROUBLE = {
   lost: {
@@ -22,14 +25,16 @@ const within = (promise, limit) =>
 // server: Gradio's server functions; they answer undefined where the connection fails.
 // onAnswer(answer, time): faces of the frame taken at `time`.
 // onTrouble(trouble or null): {title, text} to show; null when things are well again.
-class Link {
+export class ServerLink {
   constructor(server, onAnswer, onTrouble) {
     Object.assign(this, {server, onAnswer, onTrouble});
     this.key = null;
     this.running = false;
+    this.rate = new Rate();
   }
 
-  start() {
+  start(video) {
+    this.grabber = new Grabber(video, LONGEST_SIDE);
     this.running = true;
     this.failures = 0;
     this.inFlight = 0;
@@ -37,7 +42,7 @@ class Link {
     this.interval = 33; // ms between frames of the camera, smoothed
     this.lastOffer = 0;
     this.newest = -1;
-    this.answered = []; // when answers came, for the rate
+    this.rate = new Rate();
     this.roundTrip = this.serverTime = this.wait = this.dropped = 0;
     this.open();
   }
@@ -46,6 +51,20 @@ class Link {
     this.running = false;
     clearTimeout(this.retry);
     this.leave();
+  }
+
+  // What the readout says; and the same as numbers.
+  get said() {
+    if (this.key === null) return "Connecting …";
+    return `${this.rate.now().toFixed(0)} updates/s · ${this.roundTrip.toFixed(0)} ms round trip · `
+      + `${this.serverTime.toFixed(0)} ms on the server`;
+  }
+
+  get figures() {
+    return {
+      rate: this.rate.now().toFixed(1), roundTrip: this.roundTrip.toFixed(1),
+      server: this.serverTime.toFixed(1), dropped: this.dropped,
+    };
   }
 
   // Gives the place on the server back, so that nobody waits for it to be noticed.
@@ -77,17 +96,20 @@ class Link {
     const kind = error ? (error.code === "full" ? "full" : "failed") : "lost";
     const trouble = LINK_TROUBLE[kind];
     const pause = RETRY_PAUSES[Math.min(this.failures++, RETRY_PAUSES.length - 1)];
-    this.onTrouble({title: trouble.title, text: error?.message ?? trouble.text});
+    const again = {"Try again": () => this.open()};
+    this.onTrouble({title: trouble.title, text: error?.message ?? trouble.text, ways: again});
     clearTimeout(this.retry);
     this.retry = setTimeout(() => this.open(), kind === "full" ? 10 * pause : pause);
   }
 
-  // Whether the frame on show may be sent; to be asked once for each frame.
-  ready() {
+  // The frame on show, once for each; it is sent unless too many are on their way.
+  offer(time, {smoothing, filters}) {
     const now = performance.now();
     this.interval += 0.1 * (Math.min(now - this.lastOffer, 200) - this.interval);
     this.lastOffer = now;
-    return this.key !== null && this.inFlight < this.allowed;
+    if (this.key !== null && this.inFlight < this.allowed) {
+      this.send(this.grabber.grab(), time, {smoothing, filters});
+    }
   }
 
   async send(image, time, settings) {
@@ -119,7 +141,7 @@ class Link {
     this.pace(answer, roundTrip);
     if (time <= this.newest) return;
     this.newest = time;
-    this.answered.push(performance.now());
+    this.rate.count();
     this.onAnswer(answer, time);
   }
 
@@ -134,13 +156,5 @@ class Link {
       (this.roundTrip - this.wait) / Math.max(this.serverTime, this.interval) + SLACK);
     const congested = this.wait > this.serverTime + 10; // others want it as well
     this.allowed = congested ? 1 : Math.min(Math.max(wanted, 1), MAX_IN_FLIGHT);
-  }
-
-  // Answers a second, lately.
-  rate() {
-    const now = performance.now();
-    this.answered = this.answered.filter((when) => now - when < RATE_WINDOW);
-    const span = this.answered.length ? now - this.answered[0] : 0;
-    return span > 200 ? (1000 * (this.answered.length - 1)) / span : 0;
   }
 }

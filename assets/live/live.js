@@ -1,58 +1,118 @@
-// The live view: ties camera, link, overlay, gauges and recording to the page's buttons.
-// Runs in gr.HTML's js_on_load, where `element` is the component and `server` its functions.
+// The live view: ties camera, link, overlay, gauges and saving to the page's buttons.
 
-const LONGEST_SIDE = 480; // pixels of what is sent; a face needs 128 of them
+import {sharedEngine, whyNot} from "../device/engine.js";
+import {DeviceLink} from "../device/link.js";
+import {CAMERA_TROUBLE, closeCamera, eachFrame, listCameras, openCamera} from "./camera.js";
+import {Gauges} from "./gauges.js";
+import {ServerLink} from "./link.js";
+import {Overlay} from "./overlay.js";
+import {Pictures} from "./pictures.js";
+import {Runs} from "./runs.js";
+import {Saving} from "./saving.js";
+
 const READOUT_PAUSE = 500; // ms
 const NO_FACE_HINT = 1500; // ms without a face before it is mentioned
-const PICTURE_WIDTH = 512; // pixels of a filter's picture
 
-class LiveView {
-  constructor(element, server) {
+/**
+ * @typedef {object} Page
+ * @property {object | null} server Gradio's server functions; null where there is no server
+ * @property {object} setup see `page_setup`
+ * @property {{engine: string, models: string, scripts: string, missing: string, megabytes: number}}
+ *   device addresses of folders, whole; see `DeviceFiles.describe`
+ * @property {(file: {name: string, url: string}) => Promise<void>} save hands over a file
+ */
+export class LiveView {
+  /**
+   * @param {HTMLElement} element holds live.html
+   * @param {Page} page
+   */
+  constructor(element, {server, setup, device, save}) {
     this.root = element.querySelector(".live");
-    this.server = server;
+    this.device = device;
     this.video = this.root.querySelector("video");
     this.canvas = this.root.querySelector("canvas");
     this.context = this.canvas.getContext("2d");
     this.parts = Object.fromEntries(
       [...this.root.querySelectorAll("[data-live]")].map((part) => [part.dataset.live, part]));
-    this.pictures = {};
-    this.grabber = new Grabber(this.video, LONGEST_SIDE);
+    this.pictures = new Pictures(`${device.scripts}filters/`);
+    this.overlay = new Overlay(setup, (name) => this.pictures.get(name));
     this.gauges = new Gauges(this.parts.faces);
-    this.link = new Link(server, (...answer) => this.onAnswer(...answer),
-      (trouble) => this.showTrouble(trouble));
+    this.saving = new Saving(this.parts, setup, save);
+    this.makeLinks(server);
     this.connect();
     this.readChoices();
+    this.stop();
+    this.parts.begin.disabled = false;
   }
 
+  makeLinks(server) {
+    const heard = [(...answer) => this.onAnswer(...answer), (trouble) => this.showTrouble(trouble)];
+    const trouble = whyNot(this.device);
+    this.runs = new Runs(this.parts.runs, {
+      view: "live", usual: "device", trouble, server: Boolean(server),
+    }, () => this.onRuns());
+    const leave = server && (() => this.runs.choose("server"));
+    this.links = {
+      device: new DeviceLink(sharedEngine(this.device), ...heard, {leave}),
+      server: server && new ServerLink(server, ...heard),
+    };
+  }
+
+  get link() { return this.links[this.runs.where]; }
+
   connect() {
-    const {begin, end, snapshot, record, csv, json, trouble} = this.parts;
+    const {begin, end, snapshot} = this.parts;
     begin.addEventListener("click", () => this.start());
     end.addEventListener("click", () => this.stop());
-    snapshot.addEventListener("click", () => this.saveSnapshot());
-    record.addEventListener("click", () => this.toggleRecording());
-    csv.addEventListener("click", () => this.saveRecording("csv"));
-    json.addEventListener("click", () => this.saveRecording("json"));
-    trouble.querySelector("button").addEventListener("click", () => this.link.open());
+    snapshot.addEventListener("click", () => this.saving.snapshot(this.video,
+      (context, canvas) => this.draw({...this.choices, mirror: false}, context, canvas)));
     this.video.addEventListener("resize", () => this.fitView());
     this.root.addEventListener("input", (event) => this.onInput(event.target));
-    this.stopWhenLeft();
+    this.watchLeaving();
   }
 
   // Leaving the tab takes this element off the page, which changes its size; the camera's light
   // must not stay on then, nor when the page is hidden or closed.
-  stopWhenLeft() {
+  watchLeaving() {
     const left = () => {
       if (this.state !== "idle") {
         this.stop("Camera off", "It was turned off because you left. Start it again to go on.");
       }
     };
+    let shown = false;
     this.resized = new ResizeObserver(() => {
-      if (this.root.getClientRects().length === 0) left();
+      const before = shown;
+      shown = this.root.getClientRects().length > 0;
+      if (!shown) left();
       else this.fitCanvas();
+      if (shown && !before) this.onShown();
     });
     this.resized.observe(this.root);
     document.addEventListener("visibilitychange", () => document.hidden && left());
     window.addEventListener("pagehide", left);
+  }
+
+  // Fetches the networks while the visitor still reads, unless megabytes are dear to them.
+  onShown() {
+    this.runs.tell();
+    if (this.runs.onDevice && !this.runs.trouble && !navigator.connection?.saveData) {
+      this.links.device.engine.load(this.runs.webgpu).catch(() => {}); // said once it is needed
+    }
+  }
+
+  onRuns() {
+    this.links.device.webgpu = this.runs.webgpu;
+    this.root.dataset.runs = this.runs.where;
+    if (this.state === "live") {
+      for (const link of Object.values(this.links)) if (link?.running) link.stop();
+      this.answer = null;
+      this.gauges.clear();
+      this.showTrouble(null);
+      this.link.start(this.video);
+    } else if (this.state === "idle") {
+      this.stop();
+      this.onShown();
+    }
   }
 
   get state() { return this.root.dataset.state; }
@@ -68,25 +128,13 @@ class LiveView {
     this.state = "starting";
     this.cover("Waiting for the camera", "Your browser may ask whether this page may use it.");
     const attempt = (this.attempt = {});
-    let stream;
     try {
-      stream = await openCamera(deviceId);
+      const stream = await openCamera(deviceId);
+      if (attempt === this.attempt) this.run(stream);
+      else closeCamera(stream); // stopped while the browser was asking
     } catch (error) {
       if (attempt === this.attempt) this.refuse(error);
-      return;
     }
-    if (attempt !== this.attempt) { // stopped while the browser was asking
-      closeCamera(stream);
-      return;
-    }
-    this.stream = stream; // from here on, stop closes it
-    if (!this.setup) {
-      this.cover("Connecting", "The machine that runs this page is being asked.");
-      this.setup = await within(this.server.setup({}), OPEN_LIMIT);
-    }
-    if (attempt !== this.attempt) return;
-    if (this.setup) this.run(stream);
-    else this.stop("No connection", "The machine that runs this page does not answer.", "Try again");
   }
 
   refuse(error) {
@@ -96,7 +144,7 @@ class LiveView {
   }
 
   async run(stream) {
-    this.overlay = new Overlay(this.setup, (name) => this.picture(name));
+    this.stream = stream; // from here on, stop closes it
     this.answer = null;
     this.faceSeen = performance.now();
     this.video.srcObject = stream;
@@ -111,29 +159,31 @@ class LiveView {
     this.fitView();
     this.turnMirror(track);
     this.listCameras(track);
-    this.link.start();
+    this.link.start(this.video);
     this.stopFrames = eachFrame(this.video, (time) => this.onFrame(time));
     this.readoutTimer = setInterval(() => this.showReadout(), READOUT_PAUSE);
     this.parts.end.focus({preventScroll: true});
   }
 
   // Title and text say why, where somebody should know.
-  stop(title = "Your camera, live", text = this.invitation, button = "Start camera") {
-    this.invitation ??= this.parts.text.textContent;
+  stop(title = "Your camera, live", text = this.runs.text(this.device.megabytes),
+    button = "Start camera") {
     this.attempt = null;
     this.stopFrames?.();
     clearInterval(this.readoutTimer);
-    if (this.link.running) this.link.stop();
+    for (const link of Object.values(this.links)) if (link?.running) link.stop();
     closeCamera(this.stream);
     this.stream = this.video.srcObject = this.answer = null;
-    if (this.recording && !this.recording.ended) this.toggleRecording();
+    this.saving.end();
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.gauges.clear();
     this.showTrouble(null);
     this.hint("");
     this.parts.readout.textContent = "Camera off";
-    this.cover(title, text ?? this.invitation, button);
+    const able = this.link && !(this.runs.onDevice && this.runs.trouble);
+    this.cover(title, text, able ? button : "");
     this.state = "idle";
+    this.root.dataset.runs = this.runs.where;
   }
 
   cover(title, text, button = "") {
@@ -146,28 +196,23 @@ class LiveView {
   onFrame(time) {
     this.shown = time;
     this.draw();
-    if (this.link.ready()) {
-      const {smoothing, filters} = this.choices;
-      this.link.send(this.grabber.grab(), time, {smoothing, filters});
-    }
+    this.link.offer(time, this.choices);
   }
 
   onAnswer(answer, time) {
     if (this.state !== "live") return;
     this.answer = {...answer, time};
+    this.draw(); // now, for the frame on show may still be the answer's own
     this.gauges.show(answer.faces);
-    if (this.recording && !this.recording.ended) {
-      this.recording.add(this.answer, this.video);
-      this.showRecording();
-    }
+    this.saving.add(this.answer, this.video);
     if (answer.faces.length) this.faceSeen = performance.now();
     const missing = performance.now() - this.faceSeen > NO_FACE_HINT;
     this.hint(missing ? "No face in view. A little more light or a step closer helps." : "");
   }
 
-  draw() {
+  draw(choices = this.choices, context = this.context, canvas = this.canvas) {
     const since = this.answer ? this.shown - this.answer.time : 0;
-    this.overlay.draw(this.context, this.answer, since, this.choices, this.canvas);
+    this.overlay.draw(context, this.answer, since, choices, canvas);
   }
 
   // The view has the camera's proportions, which change when a phone is turned.
@@ -201,30 +246,7 @@ class LiveView {
       .map((box) => box.name);
     this.choices = {points, contours, mesh, mirror, smoothing, filters};
     this.root.classList.toggle("mirrored", mirror);
-    filters.forEach((name) => this.picture(name));
-  }
-
-  // A filter's picture, asked for when it is first worn. Kept no larger than it is ever shown,
-  // as it is drawn anew on every frame; width and height are what its place is meant for.
-  picture(name) {
-    if (!(name in this.pictures)) this.pictures[name] = this.loadPicture(name);
-    return this.pictures[name].image ? this.pictures[name] : undefined;
-  }
-
-  loadPicture(name) {
-    const picture = {};
-    this.server.filter_picture({name}).then(async (url) => {
-      if (!url) { // no connection; to be asked for again
-        delete this.pictures[name];
-        return;
-      }
-      const full = Object.assign(new Image(), {src: url});
-      await full.decode();
-      const {naturalWidth: width, naturalHeight: height} = full;
-      const size = {resizeWidth: Math.min(width, PICTURE_WIDTH), resizeQuality: "high"};
-      Object.assign(picture, {width, height, image: await createImageBitmap(full, size)});
-    });
-    return picture;
+    filters.forEach((name) => this.pictures.get(name));
   }
 
   // A camera at the back of a phone shows the world, which nobody expects mirrored. Whoever chose
@@ -245,12 +267,21 @@ class LiveView {
     select.closest("label").hidden = cameras.length < 2;
   }
 
+  // trouble: {title, text, ways: name of a button -> what it does; goesOn: whether the points are
+  // still right}; null where there is none.
   showTrouble(trouble) {
-    const {trouble: box} = this.parts;
+    const {trouble: box, ways} = this.parts;
     box.hidden = !trouble;
     box.querySelector("strong").textContent = trouble?.title ?? "";
     box.querySelector("p").textContent = trouble?.text ?? "";
-    if (!trouble) return;
+    ways.replaceChildren(...Object.entries(trouble?.ways ?? {}).map(([name, act]) => {
+      const button = Object.assign(document.createElement("button"), {
+        type: "button", className: "live-button", textContent: name,
+      });
+      button.addEventListener("click", act);
+      return button;
+    }));
+    if (!trouble || trouble.goesOn) return;
     this.answer = null;
     this.gauges.clear();
     this.hint("");
@@ -261,53 +292,8 @@ class LiveView {
   }
 
   showReadout() {
-    const {link} = this;
-    const text = link.key === null
-      ? (this.parts.trouble.hidden ? "Connecting …" : "No points at the moment")
-      : `${link.rate().toFixed(0)} updates/s · ${link.roundTrip.toFixed(0)} ms round trip · `
-        + `${link.serverTime.toFixed(0)} ms server`;
-    this.parts.readout.textContent = text;
-    Object.assign(this.root.dataset, {
-      rate: link.rate().toFixed(1), roundTrip: link.roundTrip.toFixed(1),
-      server: link.serverTime.toFixed(1), dropped: link.dropped,
-    });
-  }
-
-  // As the camera sees it, not mirrored: text can be read, and left and right are right.
-  saveSnapshot() {
-    const {videoWidth: width, videoHeight: height} = this.video;
-    const [picture, drawing] = [0, 1].map(() =>
-      Object.assign(document.createElement("canvas"), {width, height}));
-    const since = this.answer ? this.shown - this.answer.time : 0;
-    const choices = {...this.choices, mirror: false};
-    this.overlay.draw(drawing.getContext("2d"), this.answer, since, choices, drawing);
-    const context = picture.getContext("2d");
-    context.drawImage(this.video, 0, 0, width, height);
-    context.drawImage(drawing, 0, 0);
-    window.saveFile({name: "keypoints.png", url: picture.toDataURL("image/png")});
-  }
-
-  toggleRecording() {
-    if (this.recording && !this.recording.ended) this.recording.end();
-    else this.recording = new Recording(this.setup);
-    this.showRecording();
-  }
-
-  showRecording() {
-    const {record, csv, json} = this.parts;
-    const {ended, length, seconds} = this.recording;
-    record.setAttribute("aria-pressed", String(!ended));
-    const time = `${clock(seconds)} of ${clock(RECORDING_LIMIT)}`;
-    const text = ended ? "Record points" : `Stop recording · ${time}`;
-    if (record.textContent !== text) record.textContent = text;
-    csv.hidden = json.hidden = !ended || !length;
-  }
-
-  saveRecording(format) {
-    const {type, text} = this.recording.file(format);
-    const url = URL.createObjectURL(new Blob([text], {type}));
-    window.saveFile({name: `keypoints.${format}`, url}).then(() => URL.revokeObjectURL(url));
+    const stuck = !this.answer && !this.parts.trouble.hidden;
+    this.parts.readout.textContent = stuck ? "No points at the moment" : this.link.said;
+    Object.assign(this.root.dataset, this.link.figures);
   }
 }
-
-new LiveView(element, server);

@@ -3,7 +3,7 @@
 
 const STALE = 1500; // ms without an answer after which the drawing fades ...
 const GONE = 2500; // ... and is gone
-const INK = "rgb(16 16 16)";
+export const INK = "rgb(16 16 16)";
 const LOW_CONFIDENCE = 0.5;
 
 // The faces of an answer as they are at another time: every point goes on as it last moved.
@@ -18,7 +18,7 @@ const carriedOn = (faces, ahead) =>
 // The six numbers of a filter's place, `ahead` ms later.
 const placeAt = (filter, ahead) => [0, 1, 2, 3, 4, 5].map((i) => filter[i] + ahead * filter[i + 6]);
 
-const extent = (points) => {
+export const extent = (points) => {
   const xs = points.map((point) => point[0]);
   const ys = points.map((point) => point[1]);
   return {
@@ -26,14 +26,14 @@ const extent = (points) => {
   };
 };
 
-const faceSize = (face) => {
+export const faceSize = (face) => {
   const {left, right, top, bottom} = extent(face.points);
   return Math.max(right - left, bottom - top, 1);
 };
 
 // setup: what the server says once: parts, colours, mesh, carry.
 // picture(name): the filter's {image, width, height}, or undefined while it is loading.
-class Overlay {
+export class Overlay {
   constructor(setup, picture) {
     Object.assign(this, {setup, picture});
   }

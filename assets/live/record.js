@@ -1,7 +1,7 @@
 // The points of a session, kept in the page and nowhere else until they are saved.
 
-const RECORDING_LIMIT = 600; // seconds; some 30 MB
-const clock = (seconds) =>
+export const RECORDING_LIMIT = 600; // seconds; some 30 MB
+export const clock = (seconds) =>
   `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 // Coordinates of a frame that was shrunk for sending, in pixels of the camera's own picture.
@@ -9,7 +9,7 @@ const clock = (seconds) =>
 const rounded = (value) => Math.round(100 * value) / 100;
 const enlarged = (value, factor) => rounded((value + 0.5) * factor - 0.5);
 
-class Recording {
+export class Recording {
   constructor(setup) {
     this.columns = setup.columns;
     this.lines = []; // JSON of each frame: a fifth of what the objects would take
@@ -64,7 +64,7 @@ class Recording {
   }
 }
 
-const csvFields = ({track, box: [box_x, box_y, box_w, box_h], score, points, confidence, pose}) => {
+export const csvFields = ({track, box: [box_x, box_y, box_w, box_h], score, points, confidence, pose}) => {
   const fields = {track, box_x, box_y, box_w, box_h, score, ...pose};
   points.forEach(([x, y], i) => Object.assign(fields, {[`x${i}`]: x, [`y${i}`]: y}));
   confidence.forEach((value, i) => { fields[`c${i}`] = value; });

@@ -157,8 +157,7 @@ def _live_page(address: str) -> "Iterator[Page]":
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = browser.new_context(permissions=["camera"]).new_page()
         page.set_default_timeout(1000 * START_LIMIT)
-        page.goto(address)
-        page.get_by_role("tab", name="Live").click()
+        page.goto(f"{address}?view=live&runs=server")
         page.locator("[data-live=begin]").click()
         page.locator(".gauges").first.wait_for()
         yield page

@@ -4,17 +4,12 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from web.components import EXAMPLES
+from web.device.examples import PHOTOS
 from web.keypoints.answer import PhotoAnswer, answer_photo
 
 if TYPE_CHECKING:
     from facial_keypoints.pipeline import FacialKeypoints
 
-PHOTOS = {
-    "astronaut.jpg": "An astronaut in an orange suit",
-    "admiral.jpg": "A navy officer with glasses and a cap",
-    "two_portraits.jpg": "Two portraits side by side",
-    "cat.jpg": "A cat, which has no human face",
-}
 _FIRST_EXAMPLE = next(iter(PHOTOS))
 _making = threading.Lock()
 

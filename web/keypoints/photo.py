@@ -20,6 +20,7 @@ from web.components import (
     photo_view,
     private,
 )
+from web.device.examples import PHOTOS
 from web.keypoints.answer import PhotoAnswer, answer_photo
 from web.keypoints.api import build_endpoint
 from web.keypoints.cards import cards, summary
@@ -27,7 +28,7 @@ from web.keypoints.choices import build_choices, build_detectors, draw_style
 from web.keypoints.compare import Comparison
 from web.keypoints.downloads import build_downloads
 from web.keypoints.inside import Inside, inside_updates
-from web.keypoints.model import PHOTOS, load
+from web.keypoints.model import load
 from web.keypoints.quality import build_keypoint_quality
 from web.links import LinkedSettings
 from web.models import MODELS, Background

@@ -2,17 +2,24 @@
 
 import gradio as gr
 
+from web.device.files import DeviceFiles
 from web.keypoints.live import build_live
 from web.keypoints.photo import build_tab
 from web.keypoints.video import build_video
 from web.photo_transfer import PhotoTab
 
 
-def build_tabs(page: gr.Blocks, weights: str | None = None, device: str | None = None) -> PhotoTab:
+def build_tabs(
+    page: gr.Blocks,
+    files: DeviceFiles,
+    weights: str | None = None,
+    device: str | None = None,
+) -> PhotoTab:
     """Lays out the three ways in, in the Gradio context of the caller.
 
     Args:
         page: the Blocks that they are part of.
+        files: what faces are found with on the visitor's own device.
         weights, device: as `FacialKeypoints.load` takes them.
 
     Returns:
@@ -22,7 +29,7 @@ def build_tabs(page: gr.Blocks, weights: str | None = None, device: str | None =
         with gr.Tab("Photo", id="photo"):
             photo = build_tab(page, weights, device)
         with gr.Tab("Live", id="live"):
-            build_live(photo.model)
+            build_live(photo.model, files)
         with gr.Tab("Video", id="video"):
             build_video(page, photo.model)
     return photo

@@ -10,7 +10,7 @@ from web.server.logging import log_request
 #: Gradio's paths; what follows them may be a visitor's data.
 _ENDPOINT = re.compile(
     r"(?:/gradio_api)?/(queue/join|queue/data|call|run|api|upload|upload_progress|file|stream"
-    r"|component_server|config|info|login|logout|heartbeat|cancel|reset|assets|static|theme)\b"
+    r"|component_server|device|config|info|login|logout|heartbeat|cancel|reset|assets|static|theme)\b"
 )
 
 

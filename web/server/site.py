@@ -19,12 +19,17 @@ SESSIONS = 100  # open pages whose photos are kept
 
 
 def build_site(
-    page: gr.Blocks, routes: Sequence[Route], max_upload: int, **options: Any
+    page: gr.Blocks,
+    routes: Sequence[Route],
+    max_upload: int,
+    own: Sequence[Route] = (),
+    **options: Any,
 ) -> FastAPI:
     """The page at `/`, with the routes beside it.
 
     Args:
         routes: reached without login or middleware.
+        own: of the page itself, behind its middleware.
         max_upload: bytes of the largest file accepted.
         options: more of `gr.mount_gradio_app`.
     """
@@ -47,6 +52,7 @@ def build_site(
         css_paths=[ASSETS / name for name in STYLES],
         head="".join(f"<script>{(ASSETS / name).read_text()}</script>" for name in SCRIPTS),
         app_kwargs={
+            "routes": list(own),
             "middleware": middleware(max_upload),
             "exception_handlers": {413: explain_too_large},
         },

@@ -1,0 +1,105 @@
+"""What visitors' browsers fetch to find faces themselves: engine, networks, scripts.
+
+Three groups, each with an address of its own that changes with the contents, so that browsers may
+keep every file for good: new scripts do not fetch the networks anew.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from keypoints_captions.files import shipped
+from web.device.compression import compressed_size, digest
+from web.device.engine import PROCESSOR_FILES, engine_files
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+#: The networks and what is to be known about them; `python -m train.export` writes them.
+MODEL_FILES = ("face_detector.onnx", "facial_keypoints.onnx", "constants.json")
+#: Of assets/, and what is handed out of them.
+_SCRIPTS = ("live/**/*.js", "device/**/*.js", "filters/*.png")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that are handed out together.
+
+    name: of the group. files: path below the group's address -> the file.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+
+    @cached_property
+    def version(self) -> str:
+        """Of names and contents, hexadecimal."""
+        facts = "".join(f"{name} {digest(file)}\n" for name, file in sorted(self.files.items()))
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+    @property
+    def address(self) -> str:
+        """Relative to the page, with a slash at its end."""
+        return f"device/{self.name}/{self.version}/"
+
+
+@dataclass(frozen=True)
+class DeviceFiles:
+    """The three groups, and why they are not enough, if they are not."""
+
+    engine: Group
+    models: Group
+    scripts: Group
+
+    @property
+    def groups(self) -> dict[str, Group]:
+        """By name."""
+        return {group.name: group for group in (self.engine, self.models, self.scripts)}
+
+    @property
+    def missing(self) -> str:
+        """A sentence on what keeps faces from being found in the browser; empty where nothing
+        does."""
+        if not set(PROCESSOR_FILES) <= self.engine.files.keys():
+            return (
+                "The engine that runs the networks in the browser is not installed on this "
+                "server (python -m web.device installs it)."
+            )
+        lacking = [name for name in MODEL_FILES if name not in self.models.files]
+        if lacking:
+            return f"This server's weights have no {' and no '.join(lacking)} for browsers."
+        return ""
+
+    @property
+    def megabytes(self) -> int:
+        """What a browser fetches before it finds its first face, compressed, in whole megabytes."""
+        needed = [self.engine.files.get(name) for name in PROCESSOR_FILES]
+        files = [*filter(None, needed), *self.models.files.values()]
+        return round(sum(compressed_size(file) for file in files) / 1e6)
+
+    def describe(self) -> dict[str, str | int]:
+        """For the page's scripts: each group's address, `missing` and `megabytes`."""
+        return {
+            **{name: group.address for name, group in self.groups.items()},
+            "missing": self.missing,
+            "megabytes": self.megabytes,
+        }
+
+
+def device_files(weights: str | os.PathLike[str] | None = None) -> DeviceFiles:
+    """What there is now.
+
+    weights: a folder; the project's own by default. Weights of the Hugging Face Hub are not looked
+        for: there are no networks for browsers then.
+    """
+    folder = shipped("weights") if weights is None else Path(weights)
+    models = {name: folder / name for name in MODEL_FILES if (folder / name).is_file()}
+    scripts = {
+        file.relative_to(ASSETS).as_posix(): file
+        for pattern in _SCRIPTS
+        for file in sorted(ASSETS.glob(pattern))
+    }
+    return DeviceFiles(
+        Group("engine", engine_files()), Group("models", models), Group("scripts", scripts)
+    )

@@ -1,0 +1,33 @@
+"""The few lines in the page that start a module of assets/."""
+
+import json
+
+from web.device.files import DeviceFiles
+from web.device.setup import page_setup
+
+_FAILED = "A part of the page could not be loaded. Reload the page."
+
+
+def start_script(files: DeviceFiles, module: str, name: str) -> str:
+    """JavaScript of a `gr.HTML`: makes the module's class `name` of the component's element.
+
+    module: below assets/. What the class gets besides, see `Page` in assets/live/live.js.
+    """
+    given = {"setup": page_setup(), "device": files.describe()}
+    return f"""
+const given = {json.dumps(given)};
+for (const group of ["engine", "models", "scripts"]) {{
+  given.device[group] = new URL(given.device[group], new URL(".", location.href)).href;
+}}
+const page = {{
+  ...given,
+  server: typeof server === "undefined" ? null : server,
+  save: (file) => window.saveFile(file),
+}};
+import(given.device.scripts + {json.dumps(module)})
+  .then((module) => new module.{name}(element, page))
+  .catch((error) => {{
+    console.error(error);
+    element.querySelector("[data-failed]").textContent = {json.dumps(_FAILED)};
+  }});
+"""
