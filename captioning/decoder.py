@@ -99,7 +99,10 @@ class Decoder(nn.Module):
     def explain(self, photos: Photos, words: Tensor) -> tuple[Tensor, Tensor | None]:
         """As `forward`, with the attention: (B, K, T, P), sums to 1 over the P places,
         mean over the heads, or None for a decoder without attention."""
-        outputs = self._run(photos, words)
+        return self.speak(photos, self._run(photos, words))
+
+    def speak(self, photos: Photos, outputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """LSTM outputs (B, K, T, E) to what `explain` gives."""
         seen, weights = self._look(photos, outputs)
         return self._logits(outputs, seen), weights
 

@@ -16,7 +16,7 @@ from keypoints_captions.weights import WeightsError
 
 LIBRARY = "keypoints-captions"
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_FILES = ["*.safetensors", "*.json", "*.md"]
+_FILES = ["*.safetensors", "*.onnx", "*.json", "*.md"]
 
 
 def find_weights(

@@ -115,6 +115,23 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
     return SavedModel(state_dict, metadata)
 
 
+def file_facts(path: Path) -> dict[str, Any]:
+    """A file's name, size and SHA-256, as the JSON beside it tells them."""
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)}
+
+
+def set_facts(path: str | os.PathLike[str], key: str, facts: Mapping[str, Any]) -> None:
+    """Writes an entry of the JSON of a pair, in its place or at the end.
+
+    Raises:
+        WeightsError: the JSON is missing or none, or the facts are no JSON.
+    """
+    json_path = _file_pair(path)[1]
+    text = _readable_json({**_read_json(json_path), key: facts})
+    with replacing(json_path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
 def _file_pair(path: str | os.PathLike[str]) -> tuple[Path, Path]:
     path = Path(path)
     name = path.stem if path.suffix in (".safetensors", ".json") else path.name

@@ -198,7 +198,9 @@ class PerPointLinear(nn.Module):
         self.bias = nn.Parameter(torch.full((NUM_POINTS,), -3.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x * self.weight).sum(dim=2) + self.bias
+        # No sum over a product: OpenVINO 2026.4 adds the first point's bias to all of those.
+        values = x.transpose(0, 1) @ self.weight[:, :, None]
+        return values.squeeze(2).transpose(0, 1) + self.bias
 
 
 def preprocess(crops: Tensor, config: KeypointNetConfig) -> Tensor:
