@@ -8,6 +8,7 @@ import pytest
 from train.captioning.data import CaptionedPhoto
 from train.captioning.words.content import stem
 from train.captioning.words.figures import (
+    WORD_COLUMNS,
     Told,
     calibration_error,
     called,
@@ -15,7 +16,7 @@ from train.captioning.words.figures import (
     people_figures,
     recall,
     repeated_nouns,
-    word_table,
+    word_cells,
 )
 
 
@@ -100,5 +101,5 @@ def test_retrieval_is_asked_for_the_captions_and_printed() -> None:
 
     rows = [("ours", measure([DOG, WOMAN], [told("dog"), told("woman")], perfect))]
     assert rows[0][1].recall == (100, 100)
-    table = word_table(rows)
-    assert "| ours | 2 | 100.0 |" in table and "100.0 / 100.0" in table
+    assert word_cells(rows[0][1])[:2] == [2, 100] and (100, 100) in word_cells(rows[0][1])
+    assert len(word_cells(rows[0][1])) == len(WORD_COLUMNS)

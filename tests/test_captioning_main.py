@@ -165,6 +165,7 @@ def test_evaluation_prints_its_tables(
     evaluate()
     told = capsys.readouterr().out
     assert told.count("| tiny | greedy |") == 2 and told.count("| nearest neighbour |") == 2
+    assert "| coco_val | tiny | beam 2 |" in told
     assert "Tokenizer: simple." in told and (tmp_path / "sheet_coco_val.png").exists()
 
 

@@ -20,6 +20,7 @@ from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import landmark_box
+from keypoints_captions.model_card import Card, Metadata, read_card, write_card
 from keypoints_captions.weights import save_model
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.two_processes import train_in_two
@@ -183,6 +184,9 @@ def test_the_evaluation_prints_every_table(
     (tmp_path / "faces.csv").write_text(table.replace(",toy,train,", ",lfpw,test,"))
     options = ["--photos", str(world), "--held-out", str(world / "val.json"), "--repeats", "1"]
     options += ["--faces", str(tmp_path), "--weights", str(tmp_path / "random"), "--thresholds"]
+    card = tmp_path / "card.md"
+    write_card(Card(Metadata(pipeline_tag="object-detection"), "\n## Figures\n"), card)
+    options += ["--write-card", str(card)]
     parser = argparse.ArgumentParser()
     evaluate_detection.add_arguments(parser)
     evaluate_detection.run(parser.parse_args(options))
@@ -191,6 +195,11 @@ def test_the_evaluation_prints_every_table(
     assert "### 4 held-out photos, 2 faces" in printed
     assert "| LFPW test | 3 | haar |" in printed
     assert "| 320×240 |" in printed
+    written = read_card(card)
+    assert written.value("by-size", "faces", side="≥ 16", detector="cnn") == 2
+    assert written.value("times", "ms", photo="320×240", detector="haar") > 0
+    assert written.value("labelled-faces", "faces", set="LFPW test", detector="cnn") == 3
+    assert written.section("Figures").count("\n###") == printed.count("\n###") - 1
 
 
 def test_faces_are_pasted_where_the_box_says() -> None:

@@ -6,6 +6,7 @@ import pytest
 from facial_keypoints.face import Face, Pose
 from tests.synthetic_faces import make_face
 from train.evaluate.keypoints_turned import _turned_left, nearest, print_turned
+from train.figures import Report
 from train.keypoints.data import TURNED, LoadedFaces
 
 
@@ -42,7 +43,7 @@ def test_turned_faces_are_told_by_their_yaw(capsys: pytest.CaptureFixture[str]) 
         def __call__(self, image: np.ndarray) -> list[Face]:
             return answers[int(image[0, 0, 0])]
 
-    print_turned(faces, Pipeline())  # type: ignore[arg-type]
+    print_turned(Report(), faces, Pipeline())  # type: ignore[arg-type]
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines() if "°" in line]
     assert [row[1].strip() for row in rows] == ["1", "1", "1"]
     assert rows[0][2].strip() == "0.00" and rows[1][2].strip() == "0.00"

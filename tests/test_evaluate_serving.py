@@ -11,6 +11,7 @@ from keypoints_captions.photos.reader import read_photo
 from train.benchmark.load_clients import Load, Tally, make_photos, never_seen, run_clients
 from train.benchmark.model_throughput import Throughput
 from train.benchmark.serving import TABS, Server, print_figures, single_rate, watched
+from train.figures import Report
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +56,12 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     load = Load("", 2, 10.0, TABS["mixed"], (), uploads=True)
     tally = Tally([1.0] * 19 + [3.0], 2, Counter({"ValueError: no": 1}), 10.0, 2.0)
     alone = Throughput(captions=6.0, batched=12.0, keypoints=3.0)
-    print_figures(load, tally, Server([100.0, 180.0, 150.0], 5.0), alone)
+    print_figures(Report(), load, tally, Server([100.0, 180.0, 150.0], 5.0), alone)
     table = capsys.readouterr().out
     assert "| answered | 20, 2.00 a second |" in table
     assert "| told that the page is busy | 2 |" in table and "| errors | 1 |" in table
     assert "1.00 s, 1.10 s, 2.62 s" in table
     assert single_rate(load.tabs, alone) == pytest.approx(4.0)
-    assert "one photo after the other | 50% |" in table
+    assert "one photo after the other | 50 % |" in table
     assert "100, 180, 180, 150 MiB" in table
     assert "| 50 %, 20 % |" in table

@@ -11,60 +11,14 @@ import pytest
 from facial_keypoints.landmarks.crops import crops_from_points, to_crop
 from facial_keypoints.landmarks.markup import interocular_distance
 from keypoints_captions.corruptions import blurred, coarse, dark
+from keypoints_captions.model_card import Card, Metadata, card_path, figure, read_card
 from keypoints_captions.photos.reader import PhotoError
 from tests.synthetic_faces import make_face
 from web.captions.quality import by_metric, hard_photos
 from web.charts import Bar, BarRow, bar_table
 from web.keypoints.hard_cases import SIDE, _turned, hard_cases
 from web.keypoints.quality import by_part, by_size, by_yaw
-from web.model_card import number, parse_card, read_card
 from web.model_quality import Case, build_quality, cases_html
-
-CARD = """# Model card
-
-## Figures
-
-    python -m train.evaluate keypoints --data FACES \\
-        --sheet worst.png
-
-Some words.
-
-    python -m train.evaluate app
-
-### A table
-
-| set | faces | NME |
-|---|---|---|
-| LFPW test | 1,224 | **3.29** |
-| AFW | 45 | - |
-
-## Use
-
-For [demos](https://example.org/demos) | not for *judging*.
-"""
-
-
-def test_a_card_is_read() -> None:
-    card = parse_card(CARD)
-    table = card.table("NME", "set")
-    assert [table.cell(row, "NME") for row in table.rows] == ["**3.29**", "-"]
-    assert (
-        card.command("Figures")
-        == "python -m train.evaluate keypoints --data FACES --sheet worst.png"
-    )
-    assert card.text("Use") == "For demos | not for *judging*."
-    assert card.text("Recipe") == card.command("Recipe") == ""
-    with pytest.raises(LookupError, match="CIDEr"):
-        card.table("set", "CIDEr")
-
-
-@pytest.mark.parametrize(
-    ("cell", "value"),
-    [("4.41 (5)", 4.41), ("91.0%", 91), ("0.4 %", 0.4), ("**26.0**", 26), ("1,224", 1224),
-     ("−0.99", -0.99), ("-", None), ("", None)],
-)  # fmt: skip
-def test_numbers_of_a_card(cell: str, value: float | None) -> None:
-    assert number(cell) == value
 
 
 def text_of(html: str) -> str:
@@ -85,8 +39,8 @@ def test_bars_are_told_and_drawn_alike() -> None:
 
 
 def test_the_project_s_cards_give_every_figure() -> None:
-    keypoints, detector, captions = map(
-        read_card, ("facial_keypoints", "face_detector", "captioning")
+    keypoints, detector, captions = (
+        read_card(card_path(name)) for name in ("facial_keypoints", "face_detector", "captioning")
     )
     for html, names in (
         (by_part(keypoints), ("Jaw", "Mouth", "LFPW test", "YouTube Faces, held-out people")),
@@ -97,9 +51,27 @@ def test_the_project_s_cards_give_every_figure() -> None:
         assert all(name in text_of(html) for name in names)
         assert html.count('class="bar"') >= 5
     for card in (keypoints, captions):
-        assert card.text("Known failures") and card.text("Use")
-        assert card.command("Figures").startswith("python -m train.evaluate")
+        assert card.section("Known failures") and card.section("Use")
+        assert "](" not in card.section("Known failures") + card.section("Use")  # no dead links
     assert by_part(keypoints).count("<td>") == 15
+
+
+def test_a_chart_has_the_figures_of_its_card() -> None:
+    card = Card(Metadata(model_name="toy"), "")
+    card.data.eval_results = [
+        figure("by-size", metric, value, task="o", set="toy", side=side, detector=d)
+        for side, d, share in (("16-24", "cnn", 91.2), ("16-24", "haar", 50.0), ("≥ 24", "cnn", 99))
+        for metric, value in (("recall", share), ("faces", 7))
+    ]
+    with pytest.raises(LookupError, match="side: ≥ 24, detector: haar"):
+        by_size(card)
+    card.data.eval_results += [
+        figure("by-size", "recall", 60.0, task="o", set="toy", side="≥ 24", detector="haar")
+    ]
+    told = text_of(by_size(card))
+    assert "16–24 pixels 7 faces 91.2 % 50.0 % ≥ 24 pixels 7 faces 99.0 % 60.0 %" in told
+    with pytest.raises(LookupError, match="yaw"):
+        by_yaw(card)
 
 
 def test_worsened_photos() -> None:
@@ -149,7 +121,9 @@ def test_the_fold_looks_once_and_tells_what_went_wrong() -> None:
         raise LookupError("no such table")
 
     with gr.Blocks() as page:
-        build_quality([parse_card(CARD)], [lambda: "<b>chart</b>", missing], "Made hard.", look)
+        card = Card(Metadata(), "\n## Use\n\nFor demos, not for *judging*.\n\n## Recipe\n")
+        charts = [lambda: "<b>chart</b>", missing]
+        build_quality([card], charts, ["toys"], "Made hard.", look)
     (expand,) = (f.fn for f in page.fns.values() if f.name == "on_expand")
     assert expand is not None
     assert "The photo is gone." in expand()
@@ -160,6 +134,7 @@ def test_the_fold_looks_once_and_tells_what_went_wrong() -> None:
         str(b.value) for b in page.blocks.values() if isinstance(b, gr.HTML | gr.Markdown)
     )
     assert "<b>chart</b>" in shown and "Made hard." in shown and "not for *judging*" in shown
+    assert "python -m train.evaluate toys" in shown and "Recipe" not in shown
 
 
 def test_hard_photos_are_there() -> None:

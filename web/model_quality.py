@@ -8,10 +8,10 @@ from typing import NamedTuple
 import gradio as gr
 import numpy as np
 
+from keypoints_captions.model_card import Card
 from keypoints_captions.photos.reader import PhotoError
 from keypoints_captions.weights import WeightsError
 from web.components import MODEL_BUDGET, jpeg_url, notice, private
-from web.model_card import ModelCard
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +28,9 @@ class Case(NamedTuple):
 
 
 def build_quality(
-    cards: Sequence[ModelCard],
+    cards: Sequence[Card],
     charts: Sequence[Callable[[], str]],
+    evaluations: Sequence[str],
     introduction: str,
     look: Callable[[], list[Case]],
 ) -> None:
@@ -37,7 +38,8 @@ def build_quality(
 
     Args:
         cards: of the models; known failures and use are shown as they stand there.
-        charts: make the HTML of the figures; one whose table the card lacks is left out.
+        charts: make the HTML of the figures; one whose figures the card lacks is left out.
+        evaluations: names of the evaluations that measured them: "keypoints".
         introduction: what the cases are.
         look: runs the model on hard pictures; called when somebody opens the fold, and once only.
     """
@@ -52,16 +54,16 @@ def build_quality(
         return known[0]
 
     with gr.Accordion("How good is it?", open=False, elem_classes="quality") as fold:
-        commands = " and ".join(f"<code>{escape(card.command('Figures'))}</code>" for card in cards)
+        commands = " and ".join(f"<code>python -m train.evaluate {e}</code>" for e in evaluations)
         gr.HTML(
-            f'<div class="charts">{"".join(map(_made, charts))}</div><p class="footnote">Printed '
+            f'<div class="charts">{"".join(map(_made, charts))}</div><p class="footnote">Measured '
             f"by {commands}; there is more in the model cards, in the folder weights.</p>"
         )
         gr.HTML(f"<h2>Where it fails</h2><p>{escape(introduction)}</p>")
         cases = gr.HTML(min_height=120)
-        gr.Markdown("\n\n".join(card.text("Known failures") for card in cards))
+        gr.Markdown("\n\n".join(card.section("Known failures") for card in cards))
         gr.HTML("<h2>What it is for, and what not</h2>")
-        gr.Markdown("\n\n".join(card.text("Use") for card in cards))
+        gr.Markdown("\n\n".join(card.section("Use") for card in cards))
     fold.expand(on_expand, None, cases, show_progress="minimal", **private(MODEL_BUDGET))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from gradio_client import Client, handle_file
 
 from train.benchmark.running_app import process_memory
+from train.figures import Report, add_card_argument
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -18,10 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m train.evaluate app`."""
     parser.add_argument("--port", type=int, default=7879)
     parser.add_argument("--photo", type=Path, default=APP.parent / "assets/examples/astronaut.jpg")
+    add_card_argument(parser, "facial_keypoints")
 
 
 def run(options: argparse.Namespace) -> None:
     """Starts the app, asks it once, prints the figures as Markdown, and ends it."""
+    report = Report(options.write_card)
     started = time.perf_counter()
     address = f"http://127.0.0.1:{options.port}/"
     command = [sys.executable, str(APP), "--port", str(options.port)]
@@ -35,12 +38,13 @@ def run(options: argparse.Namespace) -> None:
         asked = time.perf_counter()
         client.predict(handle_file(options.photo), api_name="/keypoints")
         again = time.perf_counter() - asked
-        print("| app | |\n|---|---|")
-        print(f"| start to the page's first answer | {page:.1f} s |")
-        print(f"| start to the first photo's keypoints | {first:.1f} s |")
-        print(f"| the next photo through the API | {1000 * again:.0f} ms |")
-        print(f"| memory after that | {idle:.0f} MiB |")
-        print(f"| peak memory | {process_memory(app.pid, 'VmHWM'):.0f} MiB |")
+        peak = process_memory(app.pid, "VmHWM")
+        with report.facts("app", "app", data=options.photo.name) as fact:
+            fact("start to the page's first answer", f"{page:.1f} s", page_seconds=page)
+            fact("start to the first photo's keypoints", f"{first:.1f} s", photo_seconds=first)
+            fact("the next photo through the API", f"{1000 * again:.0f} ms", api_ms=1000 * again)
+            fact("memory after that", f"{idle:.0f} MiB", memory_mib=idle)
+            fact("peak memory", f"{peak:.0f} MiB", peak_mib=peak)
     finally:
         app.terminate()
         app.wait(timeout=20)

@@ -20,6 +20,7 @@ from keypoints_captions.cores import usable_cores, use_one_core
 from keypoints_captions.photos.jpeg import encode_jpeg
 from train.benchmark import live_browser as evaluate_live_browser
 from train.benchmark.moving_face import Film, Place, moved
+from train.figures import AddRow, Report, add_card_argument
 
 RATE = 20.0  # answers a second
 ROUND_TRIP = 50.0  # ms from taking a frame to drawing its answer
@@ -37,21 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=300, help="timed; default: %(default)s")
     parser.add_argument("--smoothing", type=float, default=0.5, help="default: %(default)s")
     evaluate_live_browser.add_arguments(parser)
+    add_card_argument(parser, "facial_keypoints")
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
+    report = Report(options.write_card, options.weights)
     evaluate_live_browser.check(options)
     pipeline = FacialKeypoints.load(options.weights)
     use_one_core()  # as live streams do
-    print("| live tracking | |\n|---|---|")
-    print_server_time(pipeline, options.frames, options.smoothing)
-    print_jitter(pipeline, options.smoothing)
-    print_lag(pipeline, options.smoothing)
-    evaluate_live_browser.run(options)
+    with report.facts("live", "live tracking", data="astronaut.jpg") as fact:
+        print_server_time(fact, pipeline, options.frames, options.smoothing)
+        print_jitter(fact, pipeline, options.smoothing)
+        print_lag(fact, pipeline, options.smoothing)
+    evaluate_live_browser.run(report, options)
 
 
-def print_server_time(pipeline: FacialKeypoints, frames: int, smoothing: float) -> None:
+def print_server_time(
+    fact: AddRow, pipeline: FacialKeypoints, frames: int, smoothing: float
+) -> None:
     """One face that sways: from a JPEG in memory to its tracked face."""
     film = Film(sway)
     jpegs = [encode_jpeg(film.frame(1000 * n / RATE), JPEG_QUALITY) for n in range(40)]
@@ -63,33 +68,30 @@ def print_server_time(pipeline: FacialKeypoints, frames: int, smoothing: float) 
         tracker.update(decode_frame(jpeg, LiveLimits.frame_side), 1000 * number / RATE)
         spent.append(1000 * (time.perf_counter() - started))
     median, p95 = np.percentile(spent[20:], [50, 95])
-    print(
-        f"| server time of a 640×480 frame with one face, {usable_cores()} cores | "
-        f"median {median:.1f} ms, 95 % {p95:.1f} ms |"
-    )
+    what = f"server time of a 640×480 frame with one face, {usable_cores()} cores"
+    fact(what, f"median {median:.1f} ms, 95 % {p95:.1f} ms", frame_ms=median)
 
 
-def print_jitter(pipeline: FacialKeypoints, smoothing: float) -> None:
+def print_jitter(fact: AddRow, pipeline: FacialKeypoints, smoothing: float) -> None:
     """A still face with camera noise: RMS distance of the points from their mean."""
     for name, strength in (("without smoothing", 0.0), (f"smoothing {smoothing}", smoothing)):
         show = follow(pipeline, Film(lambda _: Place(320, 240, SIZE)), 8000.0, strength)
         points = np.array([a.points for a in show.answers if a.time_ms >= SETTLE])
         drawn = np.array([show.drawn(t) for t in show.shown_at()])
-        print(
-            f"| jitter of a still face, {name}: points / drawn | "
-            f"{_jitter(points):.2f} % / {_jitter(drawn):.2f} % |"
-        )
+        jitter = f"{_jitter(points):.2f} % / {_jitter(drawn):.2f} %"
+        fact(f"jitter of a still face, {name}: points / drawn", jitter)
 
 
-def print_lag(pipeline: FacialKeypoints, smoothing: float) -> None:
+def print_lag(fact: AddRow, pipeline: FacialKeypoints, smoothing: float) -> None:
     """How far what is drawn is behind the face, in time."""
     steadily = f"steady motion, {1000 * SPEED:.0f} px/s"
     for name, path, length in ((steadily, steady, STEADY_FILM), ("swaying", sway, SWAY_FILM)):
         show = follow(pipeline, Film(path), length, smoothing)
         delay, error = fit_delay(show, path)
-        print(
-            f"| lag of the drawn points, {name}, {RATE:.0f} answers a second, round trip "
-            f"{ROUND_TRIP:.0f} ms | {delay:.0f} ms (rest {error:.1f} % of the eye distance) |"
+        fact(
+            f"lag of the drawn points, {name}, {RATE:.0f} answers a second, round trip "
+            f"{ROUND_TRIP:.0f} ms",
+            f"{delay:.0f} ms (rest {error:.1f} % of the eye distance)",
         )
 
 

@@ -40,6 +40,7 @@ from train.benchmark.running_app import (
     app_process,
     process_memory,
 )
+from train.figures import Report
 
 if TYPE_CHECKING:  # a dev requirement, and only part of this module needs it
     from playwright.sync_api import Page
@@ -81,34 +82,39 @@ def check(options: argparse.Namespace) -> None:
         )
 
 
-def run(options: argparse.Namespace) -> None:
-    """Prints the figures as rows of a Markdown table."""
+def run(report: Report, options: argparse.Namespace) -> None:
+    """Prints the figures, a table for the one camera and one for the many."""
     if options.browser_seconds > 0:
         with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (_, address):
-            print_browser(in_browser(address, options.browser_seconds))
+            print_browser(report, in_browser(address, options.browser_seconds))
     if options.stream_minutes > 0:
         with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (pid, address):
             seconds = 60 * options.stream_minutes
-            print_streams(many_streams(address, pid, seconds, STREAMS), options.stream_minutes)
+            streams = many_streams(address, pid, seconds, STREAMS)
+            print_streams(report, streams, options.stream_minutes)
 
 
-def print_browser(figures: "BrowserFigures") -> None:
+def print_browser(report: Report, figures: "BrowserFigures") -> None:
     """One row for each figure."""
-    print(f"| overlay updates in Chromium, same cores, one face | {figures.updates:.1f} a second |")
-    print(
-        f"| round trip / server time there | {figures.round_trip:.0f} / {figures.server:.0f} ms |"
-    )
-    print(f"| lag of the drawing in steady motion, seen in Chromium | {figures.lag:.0f} ms |")
+    updates, trip, lag = figures.updates, figures.round_trip, figures.lag
+    with report.facts("live-browser", "live view in Chromium", data="astronaut.jpg") as fact:
+        what = "overlay updates, server and browser on the same cores, one face"
+        fact(what, f"{updates:.1f} a second", updates=updates)
+        fact("round trip / server time", f"{trip:.0f} / {figures.server:.0f} ms", trip_ms=trip)
+        fact("lag of the drawing in steady motion", f"{lag:.0f} ms", lag_ms=lag)
 
 
-def print_streams(figures: "StreamFigures", minutes: float) -> None:
+def print_streams(report: Report, figures: "StreamFigures", minutes: float) -> None:
     """One row for each figure."""
     slowest, fastest = min(figures.updates), max(figures.updates)
-    name = f"{len(figures.updates)} streams at once, {minutes:g} minutes"
-    print(f"| {name}: updates of each | {slowest:.1f} to {fastest:.1f} a second |")
-    print(f"| {name}: errors | {len(figures.errors)} |")
+    streams, errors = len(figures.updates), len(figures.errors)
+    title = f"{streams} streams at once, {minutes:g} minutes"
     memory = f"{figures.growth:.0f} of {figures.memory:.0f} MiB"
-    print(f"| {name}: growth of the server's memory | {memory} |")
+    with report.facts("live-streams", title, data="astronaut.jpg") as fact:
+        each = f"{slowest:.1f} to {fastest:.1f} a second"
+        fact("updates of each", each, updates=slowest, streams=streams, minutes=minutes)
+        fact("errors", str(errors), errors=errors)
+        fact("growth of the server's memory", memory)
     for error in figures.errors[:5]:
         print(error, file=sys.stderr)
 

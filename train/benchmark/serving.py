@@ -21,6 +21,7 @@ from keypoints_captions.cores import usable_cores
 from train.benchmark.load_clients import ENDPOINTS, Load, Tally, make_photos, run_clients
 from train.benchmark.model_throughput import Throughput, measure_throughput
 from train.benchmark.running_app import ROOT, app_process, process_memory
+from train.figures import Report, add_card_argument
 
 TABS = {"captions": ("captions",), "keypoints": ("keypoints",), "mixed": tuple(ENDPOINTS)}
 READY_LIMIT = 300  # seconds until the models are loaded
@@ -41,10 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=20.0,
         help="for which each model runs by itself before; 0 leaves that out (%(default)s)",
     )
+    add_card_argument(parser, "captioning")
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
+    report = Report(options.write_card)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         examples = sorted((ROOT / "assets" / "examples").glob("*.jpg"))
@@ -63,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
             with watched(process) as server:
                 tally = run_clients(load)
                 time.sleep(SETTLE)
-    print_figures(load, tally, server, alone)
+    print_figures(report, load, tally, server, alone)
 
 
 @dataclass
@@ -114,41 +117,49 @@ def wait_until_ready(address: str) -> None:
     raise RuntimeError(f"the page was not ready after {READY_LIMIT} seconds")
 
 
-def print_figures(load: Load, tally: Tally, server: Server, alone: Throughput | None) -> None:
-    """A table in Markdown."""
+def print_figures(
+    report: Report, load: Load, tally: Tally, server: Server, alone: Throughput | None
+) -> None:
+    """A table of two columns."""
     answered = len(tally.latencies)
     rate = answered / tally.seconds
     sent = "photos never seen" if load.uploads else "one photo each"
-    print(f"| serving: {' and '.join(load.tabs)}, {sent} | |\n|---|---|")
-    print(f"| clients, time, cores | {load.clients}, {tally.seconds:.0f} s, {usable_cores()} |")
-    print(f"| answered | {answered}, {rate:.2f} a second |")
-    print(f"| told that the page is busy | {tally.busy} |")
-    print(f"| errors | {tally.errors.total()} |")
-    if answered:
-        p50, p95, p99 = np.percentile(tally.latencies, [50, 95, 99])
-        print(f"| latency: median, 95 %, 99 % | {p50:.2f} s, {p95:.2f} s, {p99:.2f} s |")
-    if alone is not None:
-        single = single_rate(load.tabs, alone)
-        print(
-            f"| models alone in one process: captions, in batches, keypoints | "
-            f"{alone.captions:.2f}, {alone.batched:.2f}, {alone.keypoints:.2f} photos a second |"
+    name = load.tabs[0] if len(load.tabs) == 1 else "mixed"
+    title = f"serving: {' and '.join(load.tabs)}, {sent}"
+    busy, errors = tally.busy, tally.errors.total()
+    with report.facts(f"serving-{name}", title, data="the examples' photos") as fact:
+        told = f"{load.clients}, {tally.seconds:.0f} s, {usable_cores()}"
+        fact("clients, time, cores", told, clients=load.clients, seconds=tally.seconds)
+        fact("answered", f"{answered}, {rate:.2f} a second", answers_a_second=rate)
+        fact("told that the page is busy", str(busy), busy=busy)
+        fact("errors", str(errors), errors=errors)
+        if answered:
+            p50, p95, p99 = np.percentile(tally.latencies, [50, 95, 99])
+            told = f"{p50:.2f} s, {p95:.2f} s, {p99:.2f} s"
+            fact("latency: median, 95 %, 99 %", told, latency=p50, latency_95=p95)
+        if alone is not None:
+            fact(
+                "models alone in one process: captions, in batches, keypoints",
+                f"{alone.captions:.2f}, {alone.batched:.2f}, {alone.keypoints:.2f} photos a second",
+            )
+            share = 100 * rate / single_rate(load.tabs, alone)
+            what = "served, of what the models do one photo after the other"
+            fact(what, f"{share:.0f} %", served_of_single=share)
+            if load.tabs == ("captions",):
+                fact("served, of what they do in batches", f"{rate / alone.batched:.0%}")
+        first, peak, last = server.memory[0], max(server.memory), server.memory[-1]
+        minute = max(server.memory[: 60 + 1])
+        fact(
+            f"server's memory: before, highest in the first minute, highest, {SETTLE:.0f} s after",
+            f"{first:.0f}, {minute:.0f}, {peak:.0f}, {last:.0f} MiB",
+            first_minute_mib=minute,
+            peak_mib=peak,
         )
-        print(f"| served, of what the models do one photo after the other | {rate / single:.0%} |")
-        if load.tabs == ("captions",):
-            print(f"| served, of what they do in batches | {rate / alone.batched:.0%} |")
-    first, peak, last = server.memory[0], max(server.memory), server.memory[-1]
-    minute = max(server.memory[: 60 + 1])
-    print(
-        f"| server's memory: before, highest in the first minute, highest, {SETTLE:.0f} s after | "
-        f"{first:.0f}, {minute:.0f}, {peak:.0f}, {last:.0f} MiB |"
-    )
-    share = 100 / tally.seconds
-    print(
-        f"| CPU: server, clients, of one core | {share * server.cpu_seconds:.0f} %, "
-        f"{share * tally.cpu_seconds:.0f} % |"
-    )
-    for message, count in tally.errors.most_common(5):
-        print(f"| error, {count} times | {message} |")
+        share = 100 / tally.seconds
+        cpu = f"{share * server.cpu_seconds:.0f} %, {share * tally.cpu_seconds:.0f} %"
+        fact("CPU: server, clients, of one core", cpu)
+        for message, count in tally.errors.most_common(5):
+            fact(f"error, {count} times", message)
 
 
 def single_rate(tabs: tuple[str, ...], alone: Throughput) -> float:

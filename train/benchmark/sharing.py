@@ -20,6 +20,7 @@ from keypoints_captions.cores import fit_threads, use_one_core
 from keypoints_captions.photos.jpeg import encode_jpeg, shrunk
 from keypoints_captions.photos.reader import read_photo
 from train.benchmark.app import APP
+from train.figures import Column, Report, add_card_argument
 from web.captions.batches import Batches
 from web.models import MODELS
 
@@ -41,10 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=10, help="each; default: %(default)s")
     parser.add_argument("--clients", type=int, default=4, help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    add_card_argument(parser, "captioning")
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown: medians over rounds in which the ways take turns."""
+    report = Report(options.write_card)
     fit_threads()
     pipeline, captioner = FacialKeypoints.load(), Captioner.load()
     batches = Batches(captioner, MODELS)
@@ -58,11 +61,15 @@ def run(options: argparse.Namespace) -> None:
     for _ in range(options.rounds):
         for way, (tracker, clients) in ways.items():
             rounds[way].append(_measured(pipeline, batches, tracker, clients, options.seconds))
-    print("| | captions a second | frames a second | round trip: median, 95 % |\n|---|---|---|---|")
-    for way, figures in rounds.items():
-        captions, frames, median, p95 = np.median(figures, axis=0)
-        trip = f"{median:.0f} ms, {p95:.0f} ms" if frames else ""
-        print(f"| {way} | {captions:.1f} | {frames:.1f} | {trip} |")
+    columns = [
+        Column("captions a second", "{:.1f}", "captions_a_second"),
+        Column("frames a second", "{:.1f}", "frames_a_second"),
+        Column("round trip: median, 95 %", "{:.0f} ms, {:.0f} ms", "trip_ms trip_ms_95"),
+    ]
+    with report.table("sharing", "", ["way"], columns, data=PHOTO.name) as row:
+        for way, figures in rounds.items():
+            captions, frames, *trip = np.median(figures, axis=0)
+            row(way, captions, frames, tuple(trip) if frames else None)
 
 
 def _measured(

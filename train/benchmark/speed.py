@@ -12,6 +12,7 @@ import torch
 
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
+from train.figures import Cell, Column, Report, add_card_argument
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "examples" / "astronaut.jpg"
 
@@ -21,28 +22,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", help="path without suffix; the project's own by default")
     parser.add_argument("--detector", choices=("auto", *DETECTORS), default="auto")
     parser.add_argument("--repeats", type=int, default=100)
+    add_card_argument(parser, "facial_keypoints")
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
+    report = Report(options.write_card, options.weights)
     pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
     predictor = pipeline.predictor
     size = predictor.config.input_size
     crop = np.zeros((1, size, size, 3), np.uint8)
     scene = example_scene()
     detector, found = pipeline.detector.name, pipeline.detector(scene)[:1]
-    steps: dict[str, Callable[[], object]] = {
-        "one face crop through the CNN, batch 1": lambda: predictor.run_network(crop),
-        "one detected face's keypoints and pose": lambda: pipeline.predict_detections(scene, found),
-        f"detector ({detector}), 640×480": lambda: pipeline.detector(scene),
-        f"whole pipeline ({detector}), 640×480, one face": lambda: pipeline(scene),
+    steps: dict[tuple[str, str], Callable[[], object]] = {
+        ("one face crop through the CNN, batch 1", "crop_ms"): lambda: predictor.run_network(crop),
+        ("one detected face's keypoints and pose", "face_ms"): (
+            lambda: pipeline.predict_detections(scene, found)
+        ),
+        ("detector, 640×480", "detector_ms"): lambda: pipeline.detector(scene),
+        ("whole pipeline, 640×480, one face", "photo_ms"): lambda: pipeline(scene),
     }
     precision = str(next(predictor.network.stem.parameters()).dtype).removeprefix("torch.")
-    print(f"{torch.get_num_threads()} threads, convolutions in {precision}, median and quickest")
-    print(f"of {options.repeats}:\n\n| step | median ms | quickest ms |\n|---|---|---|")
-    for name, step in steps.items():
-        times = milliseconds(step, options.repeats)
-        print(f"| {name} | {statistics.median(times):.1f} | {min(times):.1f} |")
+    note = (
+        f"{torch.get_num_threads()} threads, convolutions in {precision}, detector {detector}, "
+        f"median and quickest of {options.repeats}:"
+    )
+    columns = [Column("step", "{}"), Column("median ms"), Column("quickest ms", "{:.1f}")]
+    table = "speed" if options.detector == "auto" else f"speed-{detector}"
+    with report.table(table, "", (), columns, data="astronaut.jpg, 640×480", note=note) as row:
+        for (name, metric), step in steps.items():
+            times = milliseconds(step, options.repeats)
+            median = statistics.median(times)
+            row(Cell(name), Cell(f"{median:.1f}", **{metric: median}), min(times))
 
 
 def example_scene() -> np.ndarray:

@@ -15,6 +15,7 @@ SUBJECTS = {
     "live": "train.benchmark.live",
     "serving": "train.benchmark.serving",
     "sharing": "train.benchmark.sharing",
+    "readme": "train.evaluate.readme",
 }
 
 

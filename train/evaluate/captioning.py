@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +32,17 @@ from captioning.vocabulary import tokenize
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
 from train.captioning.metrics import CiderD, Scores, score_captions
 from train.captioning.sheet import Cell, write_sheet
-from train.captioning.words.figures import Told, WordFigures, measure, people_figures, word_table
+from train.captioning.words.figures import (
+    AGREED,
+    WORD_COLUMNS,
+    Told,
+    WordFigures,
+    measure,
+    people_figures,
+    word_cells,
+)
 from train.engine.batches import prefetch
+from train.figures import Column, Report, add_card_argument
 
 VALIDATION = ("coco_val", "flickr8k_val")
 TRAINING = ("coco_train", "flickr8k_train")
@@ -54,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--neighbour", action="store_true", help="the nearest-neighbour baseline")
     parser.add_argument("--sheet", type=Path, help="write best and worst photos as a picture")
     parser.add_argument("--skip-timing", action="store_true", help="scores only")
+    add_card_argument(parser, "captioning")
 
 
 @dataclass(frozen=True)
@@ -68,11 +78,12 @@ class Row:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
+    report = Report(options.write_card, options.model)
     sets = {name: load_set(str(options.data / f"{name}.json")) for name in VALIDATION}
     sets = {name: photos[: options.photos or None] for name, photos in sets.items()}
     models = dict(model.split("=", 1) for model in options.model) or {"captioner": str(WEIGHTS)}
     rows: dict[str, list[Row]] = {name: [] for name in sets}
-    read: dict[str, list[tuple[str, WordFigures]]] = {name: [] for name in sets}
+    read: dict[str, list[tuple[str, str, WordFigures]]] = {name: [] for name in sets}
     for model, folder in models.items():
         captioner = Captioner.load(folder)
         for name, photos in sets.items():
@@ -84,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
                 each = 1000 * (seconds + more) / len(photos)
                 scores = score(photos, [caption.text for caption in captions])
                 rows[name].append(Row(model, label, scores, each))
-                read[name].append((f"{model}, {label}", measure(photos, told(captions))))
+                read[name].append((model, label, measure(photos, told(captions))))
                 line = f"{name}, {model}, {label}: CIDEr {scores.cider:.1f}"
                 print(line, file=sys.stderr, flush=True)
             if options.sheet and model == list(models)[-1]:
@@ -96,12 +107,12 @@ def run(options: argparse.Namespace) -> None:
         captioner = Captioner.load(list(models.values())[-1])
         for name, texts in nearest_captions(captioner, options.data, sets).items():
             rows[name].append(Row("nearest neighbour", "-", score(sets[name], texts), None))
+    print_scores(report, {name: len(photos) for name, photos in sets.items()}, rows)
     for name, photos in sets.items():
-        print(f"\n### {name}, {len(photos)} photos\n\n{table(rows[name])}")
-        people = ("a person, against the others", people_figures(photos))
-        print(f"\n{word_table([*read[name], people])}")
+        read[name].append(("a person, against the others", "-", people_figures(photos)))
+    print_words(report, read)
     if not options.skip_timing:
-        print(f"\n{timing(list(models.values())[-1], sets['coco_val'])}")
+        print_times(report, list(models.values())[-1], sets["coco_val"])
 
 
 def score(photos: Sequence[CaptionedPhoto], captions: Sequence[str]) -> Scores:
@@ -170,25 +181,55 @@ def _squares(captioner: Captioner, photos: Sequence[CaptionedPhoto]) -> Iterator
     return prefetch(range(0, len(photos), _BATCH), load, 2, 2)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown."""
-    titles = ["model", "search", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L"]
-    titles += ["CIDEr", "words used", "distinct %", "ms a photo, batched"]
-    lines = [titles, ["---"] * len(titles)]
-    for row in rows:
-        scores = row.scores
-        meteor = "-" if scores.meteor is None else f"{scores.meteor:.1f}"
-        figures = [f"{value:.1f}" for value in scores.bleu] + [meteor]
-        figures += [f"{scores.rouge:.1f}", f"{scores.cider:.1f}", str(scores.vocabulary)]
-        figures.append(f"{scores.distinct:.0f}")
-        figures.append("-" if row.milliseconds is None else f"{row.milliseconds:.0f}")
-        lines.append([row.model, row.search, *figures])
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{text}\n\nTokenizer: {rows[0].scores.tokenizer}."
+def print_scores(
+    report: Report, photos: Mapping[str, int], rows: Mapping[str, Sequence[Row]]
+) -> None:
+    """The rows of each set. photos: how many each has."""
+    columns = [
+        Column("photos", "{}", "photos"),
+        *(Column(f"BLEU-{n}", "{:.1f}", f"bleu-{n}") for n in range(1, 5)),
+        Column("METEOR", "{:.1f}", "meteor"),
+        Column("ROUGE-L", "{:.1f}", "rouge-l"),
+        Column("CIDEr", "{:.1f}", "cider"),
+        Column("words used", "{}", "words_used"),
+        Column("distinct captions", "{:.0f} %", "distinct"),
+        Column("ms a photo, batched", "{:.0f}"),
+    ]
+    tokenizer = next(row.scores.tokenizer for found in rows.values() for row in found)
+    with report.table(
+        "captions",
+        "Captions",
+        ["set", "model", "search"],
+        columns,
+        below=f"Tokenizer: {tokenizer}.",
+    ) as add:
+        for name, found in rows.items():
+            for row in found:
+                scores = row.scores
+                figures = *scores.bleu, scores.meteor, scores.rouge, scores.cider
+                variety = scores.vocabulary, scores.distinct, row.milliseconds
+                add(name, row.model, row.search, photos[name], *figures, *variety)
 
 
-def timing(weights: str, photos: Sequence[CaptionedPhoto]) -> str:
-    """One photo at a time, and the command line over all photos, in a sentence each."""
+def print_words(report: Report, rows: Mapping[str, Sequence[tuple[str, str, WordFigures]]]) -> None:
+    """The captions as people read them. rows: of each set, model, search and figures."""
+    last = {name: found[-1][2] for name, found in rows.items()}
+    counts = (
+        f"{name}: {few.women} photos of women, {few.men} of men" for name, few in last.items()
+    )
+    below = (
+        f"Content words, by stems: said of those that {AGREED} or more people use; unused by any "
+        f"of them. {'; '.join(counts)}."
+    )
+    heading, keys = "Captions as people read them", ["set", "model", "search"]
+    with report.table("words", heading, keys, WORD_COLUMNS, below=below) as add:
+        for name, found in rows.items():
+            for model, search, figures in found:
+                add(name, model, search, *word_cells(figures))
+
+
+def print_times(report: Report, weights: str, photos: Sequence[CaptionedPhoto]) -> None:
+    """One photo at a time, and the command line over all photos."""
     captioner = Captioner.load(weights)
     images = [captioner.preprocessing.read(photo.path) for photo in photos[:_TIMED]]
     captioner(images[0])
@@ -204,12 +245,13 @@ def timing(weights: str, photos: Sequence[CaptionedPhoto]) -> str:
     seconds = time.perf_counter() - since
     if done.returncode:
         raise RuntimeError(f"python -m captioning failed: {done.stderr.decode()[-500:]}")
-    return (
-        f"One photo, beam 3, {str(captioner.precision).removeprefix('torch.')}, "
-        f"{torch.get_num_threads()} threads: {statistics.median(each):.0f} ms (median).\n"
-        f"`python -m captioning` over {len(paths)} photos: {seconds:.1f} s with start-up, "
-        f"{len(paths) / seconds:.1f} photos/s."
-    )
+    precision = str(captioner.precision).removeprefix("torch.")
+    median, rate = statistics.median(each), len(paths) / seconds
+    with report.facts("caption-times", "time", data="coco_val") as fact:
+        one = f"one photo, beam 3, {precision}, {torch.get_num_threads()} threads"
+        fact(one, f"{median:.0f} ms (median)", photo_ms=median)
+        command_line = f"`python -m captioning` over {len(paths)} photos, with start-up"
+        fact(command_line, f"{seconds:.1f} s, {rate:.1f} photos/s", photos_a_second=rate)
 
 
 def write_best_and_worst(

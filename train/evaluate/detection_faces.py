@@ -13,6 +13,7 @@ from facial_keypoints.landmarks.markup import five_points, interocular_distance
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints, landmark_box
 from train.detector.metrics import match, overlaps
+from train.figures import Column, Report
 from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.keypoints.metrics import point_errors
 
@@ -34,18 +35,18 @@ def read_sets(folders: Sequence[Path]) -> dict[str, LoadedFaces]:
     return {name: load_faces(faces) for name, faces in wanted.items() if faces}
 
 
-def print_recall(sets: dict[str, LoadedFaces], detectors: Sequence[Detector]) -> None:
+def print_recall(
+    report: Report, sets: dict[str, LoadedFaces], detectors: Sequence[Detector]
+) -> None:
     """Labelled faces found, as the crops are and pasted smaller into a grey photo."""
-    print("\n### Labelled faces found (box overlaps the landmark box by half)\n")
-    sides = " | ".join(f"pasted, {side} px" for side in PASTED_SIDES)
-    print(f"| set | faces | detector | crop as a photo | {sides} |")
-    print("|---|---|---|---|" + "---|" * len(PASTED_SIDES))
-    for name, faces in sets.items():
-        for detector in detectors:
-            cells = [_found_share(faces, detector, None)]
-            cells += [_found_share(faces, detector, side) for side in PASTED_SIDES]
-            shares = " | ".join(f"{share:.1%}" for share in cells)
-            print(f"| {name} | {len(faces)} | {detector.name} | {shares} |")
+    heading = "Labelled faces found (box overlaps the landmark box by half)"
+    columns = [Column("faces", "{}", "faces"), Column("crop as a photo", "{:.1f} %", "found")]
+    columns += [Column(f"pasted, {side} px", "{:.1f} %") for side in PASTED_SIDES]
+    with report.table("labelled-faces", heading, ["set", "detector"], columns) as row:
+        for name, faces in sets.items():
+            for detector in detectors:
+                found = [_found_share(faces, detector, side) for side in (None, *PASTED_SIDES)]
+                row(name, detector.name, len(faces), *(100 * share for share in found))
 
 
 def _found_share(faces: LoadedFaces, detector: Detector, side: int | None) -> float:
@@ -72,30 +73,32 @@ def paste(image: np.ndarray, box: np.ndarray, side: int) -> tuple[np.ndarray, np
     return scene, box * scale + (left, top, 0, 0)
 
 
-def print_passes(sets: dict[str, LoadedFaces], detectors: Sequence[Detector]) -> None:
+def print_passes(
+    report: Report, sets: dict[str, LoadedFaces], detectors: Sequence[Detector]
+) -> None:
     """NME from each detector's boxes, read once and twice."""
-    print("\n### NME of found faces in %, from the detector's boxes\n")
-    print("| set | detector | read once | read once, turned by the five points | read twice |")
-    print("|---|---|---|---|---|")
+    heading = "NME of found faces in %, from the detector's boxes"
+    ways = ("read once", "read once, turned by the five points", "read twice")
     network = FacialKeypoints.load(detector=detectors[0]).predictor.network
     once, twice = KeypointPredictor(network, passes=1), KeypointPredictor(network, passes=2)
-    for name, faces in sets.items():
-        for detector in detectors:
-            rows = []
-            for image, points in zip(faces.images, faces.points, strict=True):
-                best = _on_face(detector(image), landmark_box(points))
-                if best is None:
-                    continue
-                plain = crops_from_boxes(best.box[None])
-                turned = crops_from_boxes(best.box[None], five=five_of(best))
-                rows.append(
-                    [
-                        point_errors(predictor([image], crops).points, points[None]).mean()
-                        for predictor, crops in ((once, plain), (once, turned), (twice, plain))
-                    ]
-                )
-            means = " | ".join(f"{value:.2f}" for value in np.mean(rows, axis=0)) if rows else "-"
-            print(f"| {name} | {detector.name} | {means} |")
+    with report.table("nme", heading, ["set", "detector"], list(map(Column, ways))) as row:
+        for name, faces in sets.items():
+            for detector in detectors:
+                errors = []
+                for image, points in zip(faces.images, faces.points, strict=True):
+                    best = _on_face(detector(image), landmark_box(points))
+                    if best is None:
+                        continue
+                    plain = crops_from_boxes(best.box[None])
+                    turned = crops_from_boxes(best.box[None], five=five_of(best))
+                    errors.append(
+                        [
+                            point_errors(predictor([image], crops).points, points[None]).mean()
+                            for predictor, crops in ((once, plain), (once, turned), (twice, plain))
+                        ]
+                    )
+                means = np.mean(errors, axis=0) if errors else [None] * len(ways)
+                row(name, detector.name, *means)
 
 
 def five_of(detection: Detection) -> np.ndarray | None:
@@ -111,34 +114,33 @@ def _on_face(found: Sequence[Detection], box: np.ndarray) -> Detection | None:
     return found[best] if overlap[best] >= 0.3 else None
 
 
-def print_points(sets: dict[str, LoadedFaces], detector: Detector) -> None:
+def print_points(report: Report, sets: dict[str, LoadedFaces], detector: Detector) -> None:
     """How far the detector's five points are off, and the eyes' line, as the faces are and turned
     clockwise; beside it, how far a level line is off.
     """
-    print("\n### The detector's five points on found faces\n")
-    print("| set | turned by | found | distance, % of the eyes' | eyes' line off by | level: by |")
-    print("|---|---|---|---|---|---|")
-    for name, faces in sets.items():
-        for turn in TURNS:
-            rows = []
-            for image, points in zip(faces.images, faces.points, strict=True):
-                turned, points = turn_face(image, points, turn)
-                best = _on_face(detector(turned), landmark_box(points))
-                if best is None or best.points is None:
-                    continue
-                truth = five_points(points)
-                distance = np.linalg.norm(best.points - truth, axis=1).mean()
-                roll = _roll(truth)
-                rows.append(
-                    [
-                        100 * distance / interocular_distance(points),
-                        abs(_roll(best.points) - roll),
-                        abs(roll),
-                    ]
-                )
-            share = f"{len(rows) / len(faces):.1%}"
-            distance, off, level = np.mean(rows, axis=0) if rows else [math.nan] * 3
-            print(f"| {name} | {turn}° | {share} | {distance:.1f} | {off:.1f}° | {level:.1f}° |")
+    columns = [
+        Column("found", "{:.1f} %"),
+        Column("distance, % of the eyes'", "{:.1f}"),
+        Column("eyes' line off by", "{:.1f}°"),
+        Column("level: by", "{:.1f}°"),
+    ]
+    heading = "The detector's five points on found faces"
+    with report.table("five-points", heading, ["set", "turn"], columns) as row:
+        for name, faces in sets.items():
+            for turn in TURNS:
+                off = []
+                for image, points in zip(faces.images, faces.points, strict=True):
+                    turned, points = turn_face(image, points, turn)
+                    best = _on_face(detector(turned), landmark_box(points))
+                    if best is None or best.points is None:
+                        continue
+                    truth = five_points(points)
+                    distance = np.linalg.norm(best.points - truth, axis=1).mean()
+                    roll = _roll(truth)
+                    eyes = interocular_distance(points)
+                    off.append([100 * distance / eyes, abs(_roll(best.points) - roll), abs(roll)])
+                means = np.mean(off, axis=0) if off else [None] * 3
+                row(name, f"{turn}°", 100 * len(off) / len(faces), *means)
 
 
 def turn_face(

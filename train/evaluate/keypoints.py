@@ -17,6 +17,7 @@ from facial_keypoints.landmarks.network import KeypointNet
 from facial_keypoints.landmarks.predictor import TOLERANCE, Keypoints
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints, load_network
 from train.evaluate.keypoints_turned import print_rolled, print_turned
+from train.figures import Column, Report, add_card_argument
 from train.keypoints.data import (
     TURNED,
     LoadedFaces,
@@ -46,10 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detector", choices=("auto", *DETECTORS), default="auto")
     parser.add_argument("--background", type=Path, help="photos without faces: false alarms")
     parser.add_argument("--sheet", type=Path, help="write the 16 worst faces as a picture here")
+    add_card_argument(parser, "facial_keypoints")
 
 
 def run(options: argparse.Namespace) -> None:
     """Prints the figures as Markdown."""
+    report = Report(options.write_card, options.weights)
     split = split_by_subject(
         face for folder in options.data for face in [*read_faces(folder), *read_turned(folder)]
     )
@@ -68,114 +71,122 @@ def run(options: argparse.Namespace) -> None:
     network = load_network(options.weights)
     # Precise boxes need no second look: on the validation faces one is better (see print_steps).
     results = {name: predict_from_boxes(network, faces, passes=1) for name, faces in sets.items()}
-    print_errors(sets, results)
-    print_steps(sets, network)
+    print_errors(report, sets, results)
+    print_steps(report, sets, network)
     pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
-    print_pipeline(sets, pipeline)
+    print_pipeline(report, sets, pipeline)
     turned = load_faces(face for face in split.held_out if face.source == TURNED)
     if len(turned):
-        print_turned(turned, pipeline)
+        print_turned(report, turned, pipeline)
     upright = ("LFPW test", "AFW, held-out scenes")
-    print_rolled({name: sets[name] for name in upright if name in sets}, pipeline)
+    print_rolled(report, {name: sets[name] for name in upright if name in sets}, pipeline)
     if options.background:
-        print_false_alarms(pipeline, options.background)
+        print_false_alarms(report, pipeline, options.background)
     if options.sheet:
         write_worst(options.sheet, sets["LFPW test"], results["LFPW test"])
 
 
-def print_errors(sets: dict[str, LoadedFaces], results: dict[str, Keypoints]) -> None:
+def print_errors(
+    report: Report, sets: dict[str, LoadedFaces], results: dict[str, Keypoints]
+) -> None:
     """NME, failures, AUC, parts, yaw bands and how confidence orders errors."""
-    print("\n### Landmark boxes, read once and mirrored\n")
-    parts = list(PART_GROUPS)
-    print("| set | faces | NME | failures > 8 % | AUC 8 % | " + " | ".join(parts) + " |")
-    print("|---|" + "---|" * (4 + len(parts)))
-    for name, faces in sets.items():
-        errors = point_errors(results[name].points, faces.points)
-        nme = errors.mean(axis=1)
-        by_part = " | ".join(f"{errors[:, group_indices(part)].mean():.2f}" for part in parts)
-        print(
-            f"| {name} | {len(faces)} | {nme.mean():.2f} | {failure_rate(nme):.1f} % | "
-            f"{area_under_curve(nme):.3f} | {by_part} |"
-        )
-    print("\n| set | " + " | ".join(f"yaw {a}-{b}°" for a, b in YAW_BANDS) + " |")
-    print("|---|" + "---|" * len(YAW_BANDS))
-    for name, faces in sets.items():
-        nme = point_errors(results[name].points, faces.points).mean(axis=1)
-        yaw = np.abs(
-            [_yaw(points, image) for points, image in zip(faces.points, faces.images, strict=True)]
-        )
-        cells = []
-        for low, high in YAW_BANDS:
-            inside = (yaw >= low) & (yaw < high)
-            cells.append(f"{nme[inside].mean():.2f} ({inside.sum()})" if inside.any() else "-")
-        print(f"| {name} | " + " | ".join(cells) + " |")
-    print(
-        "\n| set | rank correlation of confidence and accuracy | points over 0.8 | of those right |"
-    )
-    print("|---|---|---|---|")
-    for name, faces in sets.items():
-        errors = point_errors(results[name].points, faces.points)
-        confidence = results[name].confidence()
-        sure = confidence > 0.8
-        right = (errors[sure] < 100 * TOLERANCE).mean() if sure.any() else float("nan")
-        print(
-            f"| {name} | {spearmanr(confidence.ravel(), -errors.ravel()).statistic:.2f} | "
-            f"{100 * sure.mean():.0f} % | {100 * right:.1f} % |"
-        )
+    errors = {n: point_errors(results[n].points, faces.points) for n, faces in sets.items()}
+    columns = [
+        Column("faces", "{}", "faces"),
+        Column("NME", "{:.2f}", "nme"),
+        Column("failures > 8 %", "{:.1f} %", "failure_rate"),
+        Column("AUC 8 %", "{:.3f}", "auc"),
+        *(Column(part, "{:.2f}", "nme_of_part", {"part": part}) for part in PART_GROUPS),
+    ]
+    heading = "Landmark boxes, read once and mirrored"
+    with report.table("landmark-boxes", heading, ["set"], columns) as row:
+        for name, faces in sets.items():
+            nme = errors[name].mean(axis=1)
+            parts = [errors[name][:, group_indices(part)].mean() for part in PART_GROUPS]
+            figures = nme.mean(), failure_rate(nme), area_under_curve(nme)
+            row(name, len(faces), *figures, *parts)
+    columns = [
+        Column(f"yaw {low}-{high}°", "{:.2f} ({})", "nme faces", {"yaw": f"{low}-{high}°"})
+        for low, high in YAW_BANDS
+    ]
+    with report.table("yaw", "", ["set"], columns) as row:
+        for name, faces in sets.items():
+            yaw = np.abs(list(map(_yaw, faces.points, faces.images)))
+            bands = [(yaw >= low) & (yaw < high) for low, high in YAW_BANDS]
+            nme = errors[name].mean(axis=1)
+            row(name, *((nme[band].mean(), band.sum()) if band.any() else None for band in bands))
+    columns = [
+        Column("rank correlation of confidence and accuracy"),
+        Column("points over 0.8", "{:.0f} %"),
+        Column("of those right", "{:.1f} %"),
+    ]
+    with report.table("confidence", "", ["set"], columns) as row:
+        for name in sets:
+            confidence = results[name].confidence()
+            sure = confidence > 0.8
+            right = 100 * (errors[name][sure] < 100 * TOLERANCE).mean() if sure.any() else None
+            order = spearmanr(confidence.ravel(), -errors[name].ravel()).statistic
+            row(name, order, 100 * sure.mean(), right)
 
 
-def print_steps(sets: dict[str, LoadedFaces], network: KeypointNet) -> None:
+def print_steps(report: Report, sets: dict[str, LoadedFaces], network: KeypointNet) -> None:
     """What the second pass and the mirrored reading are worth."""
-    print("\n### One pass, two passes, mirrored (NME, landmark boxes)\n")
-    variants = [(1, False), (1, True), (2, False), (2, True)]
-    print(
-        "| set | "
-        + " | ".join(f"{p} pass{'es' * (p > 1)}{', mirrored' * m}" for p, m in variants)
-        + " |"
-    )
-    print("|---|" + "---|" * len(variants))
-    for name, faces in sets.items():
-        cells = []
-        for passes, mirror in variants:
-            keypoints = predict_from_boxes(network, faces, passes, mirror)
-            cells.append(f"{point_errors(keypoints.points, faces.points).mean():.2f}")
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    variants = {
+        "1 pass": (1, False),
+        "1 pass, mirrored": (1, True),
+        "2 passes": (2, False),
+        "2 passes, mirrored": (2, True),
+    }
+    heading = "One pass, two passes, mirrored (NME, landmark boxes)"
+    with report.table("passes", heading, ["set"], list(map(Column, variants))) as row:
+        for name, faces in sets.items():
+            answers = [predict_from_boxes(network, faces, *way) for way in variants.values()]
+            row(name, *(point_errors(a.points, faces.points).mean() for a in answers))
 
 
-def print_pipeline(sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> None:
-    """NME and missed faces from the picture alone, and what the second reading is worth there."""
-    print(f"\n### Whole pipeline, detector: {pipeline.detector.name}\n")
-    print("| set | NME of found faces | failures > 8 % | missed | further faces a picture |")
-    print("|---|---|---|---|---|")
+def print_pipeline(report: Report, sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> None:
+    """NME, missed faces and the stated confidences, from the picture alone."""
+    detector = pipeline.detector.name
     found = {name: _found_faces(pipeline, faces) for name, faces in sets.items()}
-    for name, (errors, _, extra) in found.items():
-        total, missed = len(sets[name]), len(sets[name]) - len(errors)
-        nme = errors.mean(axis=1)
-        print(
-            f"| {name} | {nme.mean():.2f} | {failure_rate(nme):.1f} % | {missed} of {total} "
-            f"({100 * missed / total:.1f} %) | {extra / total:.3f} |"
-        )
-    print("\n### Stated confidence and truth, whole pipeline\n")
-    print(
-        "Of the points in each band of the confidence, the share that is right "
-        f"(within {100 * TOLERANCE:.0f} % of the outer-eye-corner distance), and the share of all "
-        "points in it; ECE: expected calibration error.\n"
-    )
+    columns = [
+        Column("NME of found faces", "{:.2f}", "nme"),
+        Column("failures > 8 %", "{:.1f} %", "failure_rate"),
+        Column("missed", "{} of {} ({:.1f} %)", "missed faces missed_rate"),
+        Column("further faces a picture", "{:.3f}", "further_faces"),
+    ]
+    heading = f"Whole pipeline, detector: {detector}"
+    with report.table(f"pipeline-{detector}", heading, ["set"], columns) as row:
+        for name, (errors, _, extra) in found.items():
+            total, missed = len(sets[name]), len(sets[name]) - len(errors)
+            nme = errors.mean(axis=1)
+            missing = missed, total, 100 * missed / total
+            row(name, nme.mean(), failure_rate(nme), missing, extra / total)
     bands = [f"{10 * i}-{10 * i + 10} %" for i in range(10)]
-    print("| set | ECE | stated | right | " + " | ".join(bands) + " |")
-    print("|---|" + "---|" * (3 + len(bands)))
-    for name, (errors, confidence, _) in found.items():
-        right = errors < 100 * TOLERANCE
-        cells = [
-            f"{100 * true:.0f} % ({100 * share:.0f} %)" if share else "-"
-            for share, _, true in calibration(confidence, right)
-        ]
-        print(
-            f"| {name} | {calibration_error(confidence, right):.1f} % | "
-            f"{100 * confidence.mean():.1f} % | {100 * right.mean():.1f} % | "
-            + " | ".join(cells)
-            + " |"
-        )
+    columns = [
+        Column("ECE", "{:.1f} %", "ece"),
+        Column("stated", "{:.1f} %", "stated_confidence"),
+        Column("right", "{:.1f} %", "right_points"),
+        *(Column(band, "{:.0f} % ({:.0f} %)") for band in bands),
+    ]
+    note = (
+        "Of the points in each band of the confidence, the share that is right (within "
+        f"{100 * TOLERANCE:.0f} % of the outer-eye-corner distance), and the share of all points "
+        "in it; ECE: expected calibration error."
+    )
+    heading = "Stated confidence and truth, whole pipeline"
+    with report.table("calibration", heading, ["set"], columns, note=note) as row:
+        for name, (errors, confidence, _) in found.items():
+            right = errors < 100 * TOLERANCE
+            row(
+                name,
+                calibration_error(confidence, right),
+                100 * confidence.mean(),
+                100 * right.mean(),
+                *(
+                    (100 * true, 100 * share) if share else None
+                    for share, _, true in calibration(confidence, right)
+                ),
+            )
 
 
 def _found_faces(
@@ -203,16 +214,19 @@ def _found_faces(
     )
 
 
-def print_false_alarms(pipeline: FacialKeypoints, background: Path) -> None:
+def print_false_alarms(report: Report, pipeline: FacialKeypoints, background: Path) -> None:
     """Faces reported on photos without any, which training never saw."""
     photos = read_non_faces(background, limit=400, skip=TRAINING_PHOTOS)
     alone = sum(len(pipeline.detector(photo)) for photo in photos)
     scored = sum(len(pipeline(photo)) for photo in photos)
-    print(
-        f"\nFalse faces on {len(photos)} photos without a face: {alone / len(photos):.3f} a "
-        f"photo by the detector ({pipeline.detector.name}) alone, "
-        f"{scored / len(photos):.3f} after the CNN's face score."
-    )
+    columns = [
+        Column("photos", "{}"),
+        Column("by the detector alone", "{:.3f}", "false_faces", {"stage": "detector alone"}),
+        Column("after the CNN's face score", "{:.3f}", "false_faces", {"stage": "face score"}),
+    ]
+    heading, data = "False faces a photo without a face", "photos without a face"
+    with report.table("false-faces", heading, ["detector"], columns, data=data) as row:
+        row(pipeline.detector.name, len(photos), alone / len(photos), scored / len(photos))
 
 
 def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int = 16) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from facial_keypoints.face import Face
 from facial_keypoints.pipeline import FacialKeypoints
+from train.figures import Column, Report
 from train.keypoints.data import LoadedFaces
 from train.keypoints.metrics import box_errors, point_errors
 
@@ -19,31 +20,40 @@ TURNED_BANDS = ((0, 30), (30, 60), (60, 91))
 MISSED = 35.0
 
 
-def print_turned(faces: LoadedFaces, pipeline: FacialKeypoints) -> None:
+def print_turned(report: Report, faces: LoadedFaces, pipeline: FacialKeypoints) -> None:
     """Errors, missed faces and the stated yaw of faces turned by a program, by their yaw."""
-    print("\n### Turned faces, held-out scenes, whole pipeline\n")
-    print("NME in % of √(w · h) of the landmark box; the yaw's error is its median.\n")
-    print("| yaw | faces | NME of found faces | missed | stated yaw off by |")
-    print("|---|---|---|---|---|")
     errors, off = [], []
     for image, truth, yaw in zip(faces.images, faces.points, faces.yaws, strict=True):
         error, face = nearest(pipeline(image), truth)
         errors.append(error)
         off.append(abs(face.pose.yaw - yaw) if face and face.pose else np.nan)
-    for low, high in TURNED_BANDS:
-        inside = (np.abs(faces.yaws) >= low) & (np.abs(faces.yaws) < high)
-        if not inside.any():
-            continue
-        nme = np.array(errors)[inside]
-        missed = np.isnan(nme)
-        found = f"{nme[~missed].mean():.2f}" if not missed.all() else "-"
-        yaw_off = np.array(off)[inside]
-        yaw_off = yaw_off[~np.isnan(yaw_off)]
-        print(
-            f"| {low}-{min(high, 90)}° | {inside.sum()} | {found} | "
-            f"{missed.sum()} ({100 * missed.mean():.1f} %) | "
-            + (f"{np.median(yaw_off):.1f}° |" if len(yaw_off) else "- |")
-        )
+    columns = [
+        Column("faces", "{}", "faces"),
+        Column("NME of found faces", "{:.2f}", "nme_of_box"),
+        Column("missed", "{} ({:.1f} %)", "missed missed_rate"),
+        Column("stated yaw off by", "{:.1f}°", "yaw_error"),
+    ]
+    with report.table(
+        "turned",
+        "Turned faces, held-out scenes, whole pipeline",
+        ["yaw"],
+        columns,
+        data="AFW's held-out scenes, turned by 300W-LP",
+        note="NME in % of √(w · h) of the landmark box; the yaw's error is its median.",
+    ) as row:
+        for low, high in TURNED_BANDS:
+            inside = (np.abs(faces.yaws) >= low) & (np.abs(faces.yaws) < high)
+            if not inside.any():
+                continue
+            nme, known = np.array(errors)[inside], np.isfinite(off) & inside
+            missed = np.isnan(nme)
+            row(
+                f"{low}-{min(high, 90)}°",
+                inside.sum(),
+                None if missed.all() else nme[~missed].mean(),
+                (missed.sum(), 100 * missed.mean()),
+                np.median(np.array(off)[known]) if known.any() else None,
+            )
 
 
 def nearest(answers: list[Face], truth: np.ndarray) -> tuple[float, Face | None]:
@@ -54,25 +64,25 @@ def nearest(answers: list[Face], truth: np.ndarray) -> tuple[float, Face | None]
     return (float(error), answers[index]) if error < MISSED else (float("nan"), None)
 
 
-def print_rolled(sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> None:
+def print_rolled(report: Report, sets: dict[str, LoadedFaces], pipeline: FacialKeypoints) -> None:
     """Faces found on photos turned by quarters, and their NME over the outer eye corners."""
-    print("\n### Photos turned by 90°, 180° and 270°, whole pipeline\n")
-    print("| set | turned by | found | NME of found faces |")
-    print("|---|---|---|---|")
-    for name, faces in sets.items():
-        for quarters in range(4):
-            errors = []
-            for image, truth in zip(faces.images, faces.points, strict=True):
-                points = truth
-                for _ in range(quarters):  # as np.rot90 turns: to the left
-                    points = _turned_left(points, image.shape)
-                    image = np.ascontiguousarray(np.rot90(image))
-                _, face = nearest(pipeline(image), points)
-                error = point_errors(face.points[None], points[None]).mean() if face else np.nan
-                errors.append(error)
-            found = ~np.isnan(errors)
-            nme = f"{np.nanmean(errors):.2f}" if found.any() else "-"
-            print(f"| {name} | {90 * quarters}° | {100 * found.mean():.1f} % | {nme} |")
+    heading = "Photos turned by 90°, 180° and 270°, whole pipeline"
+    columns = [Column("found", "{:.1f} %", "found"), Column("NME of found faces", "{:.2f}", "nme")]
+    with report.table("rolled", heading, ["set", "turn"], columns) as row:
+        for name, faces in sets.items():
+            for quarters in range(4):
+                errors = []
+                for image, truth in zip(faces.images, faces.points, strict=True):
+                    points = truth
+                    for _ in range(quarters):  # as np.rot90 turns: to the left
+                        points = _turned_left(points, image.shape)
+                        image = np.ascontiguousarray(np.rot90(image))
+                    _, face = nearest(pipeline(image), points)
+                    error = point_errors(face.points[None], points[None]).mean() if face else np.nan
+                    errors.append(error)
+                found = ~np.isnan(errors)
+                nme = np.nanmean(errors) if found.any() else None
+                row(name, f"{90 * quarters}°", 100 * found.mean(), nme)
 
 
 def _turned_left(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioning.options import SearchOptions
 from keypoints_captions.corruptions import blurred, dark
+from keypoints_captions.model_card import Card, card_path, read_card
 from keypoints_captions.photos.reader import read_photo
 from web.charts import Bar, BarRow, bar_table
 from web.components import EXAMPLES
-from web.model_card import ModelCard, number, read_card
 from web.model_quality import Case, build_quality
 from web.models import MODELS, Background
 
@@ -42,24 +43,24 @@ def build_caption_quality(ready: "Background[Ready]") -> None:
             cases.append(Case(name, photo, f"“{sentence}”"))
         return cases
 
-    card = read_card("captioning")
-    build_quality([card], [lambda: by_metric(card)], _CASES, look)
+    card = read_card(card_path("captioning"))
+    build_quality([card], [lambda: by_metric(card)], ["captioning"], _CASES, look)
 
 
-def by_metric(card: ModelCard) -> str:
-    """HTML: the captions' scores, a column for each set of photos."""
-    table = card.table("set", "photos", "CIDEr")
+def by_metric(card: Card) -> str:
+    """HTML: the captions' scores, a column for each set of photos.
+
+    Raises LookupError where the card lacks one.
+    """
+    search = f"beam {SearchOptions.beam_size}"
     columns = ["Metric"]
-    for row in table.rows:
-        name, _, search = table.cell(row, "set").partition(",")
-        photos = f"{table.cell(row, 'photos')} photos"
-        columns.append(f"{_SETS.get(name, name)}: {photos},{search}" if search else name)
+    for name, title in _SETS.items():
+        photos = card.value("captions", "photos", set=name, search=search)
+        columns.append(f"{title}: {photos} photos, {search}")
     rows = []
-    for metric in filter(table.columns.__contains__, _METRICS):
-        cells = [table.cell(row, metric) for row in table.rows]
-        values = [(cell, number(cell)) for cell in cells]
-        bars = [None if value is None else Bar(value, cell) for cell, value in values]
-        rows.append(BarRow(metric, _METRICS[metric], bars))
+    for metric, meaning in _METRICS.items():
+        values = [card.value("captions", metric.lower(), set=name, search=search) for name in _SETS]
+        rows.append(BarRow(metric, meaning, [Bar(value, f"{value:.1f}") for value in values]))
     note = "Captions compared with five by people for each photo, in %: more is better."
     return bar_table("Scores of the captions", note, columns, rows, full=100)
 

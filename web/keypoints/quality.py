@@ -1,11 +1,14 @@
 """The fold "How good is it?" of the keypoint tab."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from huggingface_hub import EvalResult
 
 from facial_keypoints.detection.detectors import DETECTOR_TITLES
 from facial_keypoints.landmarks.markup import PART_GROUPS
+from keypoints_captions.model_card import Card, card_path, read_card
 from web.charts import Bar, BarRow, bar_table
-from web.model_card import ModelCard, number, read_card
 from web.model_quality import Case, build_quality
 from web.models import MODELS, Background
 
@@ -35,73 +38,82 @@ def build_keypoint_quality(ready: "Background[Ready]") -> None:
             found = hard_cases(find_faces, example.photo(), example.faces[0])
         return [Case(case.name, case.picture, _outcome(case)) for case in found]
 
-    keypoints, detector = read_card("facial_keypoints"), read_card("face_detector")
+    keypoints, detector = map(read_card, map(card_path, ("facial_keypoints", "face_detector")))
     charts = [lambda: by_part(keypoints), lambda: by_yaw(keypoints), lambda: by_size(detector)]
-    build_quality([keypoints, detector], charts, _CASES, look)
+    build_quality([keypoints, detector], charts, ["keypoints", "detection"], _CASES, look)
 
 
-def by_part(card: ModelCard) -> str:
-    """HTML: error by facial part."""
-    table = card.table("set", "faces", "NME", *PART_GROUPS)
-    rows = _by_set(table.rows)
-    bars = [
-        BarRow(part.capitalize(), "", [_percent(table.cell(row, part)) for row in rows])
-        for part in PART_GROUPS
-    ]
-    columns = ["Part", *(f"{row[0]}: {table.cell(row, 'faces')} faces" for row in rows)]
-    return bar_table("Error by facial part", _NME + "less is better.", columns, bars)
+def by_part(card: Card) -> str:
+    """HTML: error by facial part.
 
-
-def by_yaw(card: ModelCard) -> str:
-    """HTML: error by how far the head is turned."""
-    table = card.table("set", "yaw 0-15°")
-    bands = [column for column in table.columns if column.startswith("yaw")]
-    rows = _by_set(table.rows)
+    Raises LookupError where the card lacks a figure of the chart; the others below likewise.
+    """
+    table = "landmark-boxes"
     bars = [
         BarRow(
-            band.removeprefix("yaw ").replace("-", "–"),
+            part.capitalize(),
             "",
-            [_with_count(table.cell(row, band)) for row in rows],
+            [_percent(card.value(table, "nme_of_part", set=name, part=part)) for name in _SETS],
         )
-        for band in bands
+        for part in PART_GROUPS
     ]
-    columns = ["Turned by", *(row[0] for row in rows)]
-    note = _NME + "small figures count faces."
-    return bar_table("Error by how far the head is turned to a side", note, columns, bars)
+    faces = [f"{name}: {card.value(table, 'faces', set=name)} faces" for name in _SETS]
+    note = _NME + "less is better."
+    return bar_table("Error by facial part", note, ["Part", *faces], bars)
 
 
-def by_size(card: ModelCard) -> str:
-    """HTML: faces that each detector finds, by their size."""
-    table = card.table("faces' side", "detector", "faces", "recall")
-    detectors = list(dict.fromkeys(table.cell(row, "detector") for row in table.rows))
-    sizes = list(dict.fromkeys(row[0] for row in table.rows))
-    found = {(row[0], table.cell(row, "detector")): row for row in table.rows}
+def by_yaw(card: Card) -> str:
+    """HTML: error by how far the head is turned."""
     bars = []
-    for size in sizes:
-        rows = [found.get((size, detector)) for detector in detectors]
-        faces = next(table.cell(row, "faces") for row in rows if row)
-        cells = [_percent(table.cell(row, "recall")) if row else None for row in rows]
-        bars.append(BarRow(f"{size.replace('-', '–')} pixels", f"{faces} faces", cells))
+    for yaw in _conditions(card.table("yaw"), "yaw"):
+        errors = [_known(card, "yaw", "nme", set=name, yaw=yaw) for name in _SETS]
+        faces = [_known(card, "yaw", "faces", set=name, yaw=yaw) for name in _SETS]
+        cells = [
+            None if error is None else _percent(error)._replace(note=str(count))
+            for error, count in zip(errors, faces, strict=True)
+        ]
+        bars.append(BarRow(yaw.replace("-", "–"), "", cells))
+    note = _NME + "small figures count faces."
+    title = "Error by how far the head is turned to a side"
+    return bar_table(title, note, ["Turned by", *_SETS], bars)
+
+
+def by_size(card: Card) -> str:
+    """HTML: faces that each detector finds, by their size."""
+    table = card.table("by-size")
+    detectors, bars = _conditions(table, "detector"), []
+    for side in _conditions(table, "side"):
+        found = [card.value("by-size", "recall", side=side, detector=d) for d in detectors]
+        faces = card.value("by-size", "faces", side=side, detector=detectors[0])
+        cells = [Bar(share, f"{share:.1f} %") for share in found]
+        bars.append(BarRow(f"{side.replace('-', '–')} pixels", f"{faces} faces", cells))
     titles = [DETECTOR_TITLES.get(detector, detector) for detector in detectors]
     columns = ["Side of the face", *titles]
     note = "Share of the faces in held-out photos that another detector, the teacher, is sure of."
     return bar_table("Faces that are found, by size", note, columns, bars, full=100)
 
 
-def _by_set(rows: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
-    return [row for name in _SETS for row in rows if row[0] == name]
+def _conditions(table: Sequence[EvalResult], name: str) -> list[str]:
+    """The different values of a condition, in the table's order.
+
+    Raises LookupError where there are none.
+    """
+    values = list(dict.fromkeys((result.metric_args or {}).get(name) for result in table))
+    if not values:
+        raise LookupError(f"expected figures by {name} in the model card, got none")
+    return [value for value in values if value is not None]
 
 
-def _percent(cell: str) -> Bar | None:
-    value = number(cell)
-    return None if value is None else Bar(value, f"{cell.rstrip(' %')} %")
+def _known(card: Card, table: str, metric: str, **conditions: str) -> float | None:
+    """A figure that the card may lack: a set need not have faces of every kind."""
+    try:
+        return card.value(table, metric, **conditions)
+    except LookupError:
+        return None
 
 
-def _with_count(cell: str) -> Bar | None:
-    """Of a cell such as "4.41 (5)"."""
-    value, _, count = cell.partition(" (")
-    bar = _percent(value)
-    return bar and bar._replace(note=count.rstrip(")"))
+def _percent(value: float) -> Bar:
+    return Bar(value, f"{value:.2f} %")
 
 
 def _outcome(case: "HardCase") -> str:

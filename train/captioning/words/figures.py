@@ -15,6 +15,7 @@ from captioning.people import MEN, WOMEN
 from captioning.vocabulary import join_words
 from train.captioning.data import CaptionedPhoto
 from train.captioning.words.content import FUNCTION_WORDS, content_stems, stem
+from train.figures import Column
 
 #: People whose captions must agree before a word, or what somebody is, counts as seen.
 AGREED = 3
@@ -217,33 +218,27 @@ def _mean(rows: Sequence[WordFigures]) -> WordFigures:
     return WordFigures(**values)
 
 
-_TITLES = {
-    "words used": "words", "distinct %": "distinct", "length": "length", "said %": "said",
-    "unused %": "unused", "photos with one %": "with_unused", "repeated nouns %": "repeated",
-    "recall at 1 / 5 %": "recall", "ECE %": "calibration",
-    "women called men %": "women_called_men", "men called women %": "men_called_women",
-}  # fmt: skip
+#: Of a table, for what `word_cells` gives; the names are those in the model card.
+WORD_COLUMNS = [
+    Column("words used", "{}", "words_used"),
+    Column("distinct", "{:.0f} %", "distinct"),
+    Column("length", "{:.1f}", "length"),
+    Column("said", "{:.1f} %", "said"),
+    Column("unused", "{:.1f} %", "unused"),
+    Column("photos with one", "{:.1f} %", "with_unused"),
+    Column("repeated nouns", "{:.1f} %", "repeated"),
+    Column("recall at 1 / 5", "{:.1f} / {:.1f} %", "recall_1 recall_5"),
+    Column("ECE", "{:.1f} %", "ece"),
+    Column("women called men", "{:.1f} %", "women_called_men"),
+    Column("men called women", "{:.1f} %", "men_called_women"),
+]
 
 
-def word_table(rows: Sequence[tuple[str, WordFigures]]) -> str:
-    """The rows, each with its name, as Markdown."""
-    lines = [["who speaks", *_TITLES], ["---"] * (1 + len(_TITLES))]
-    lines += [[name, *(_cell(row, field) for field in _TITLES.values())] for name, row in rows]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    last = rows[-1][1]
-    return (
-        f"{text}\n\nContent words, by stems: said of those that {AGREED} or more people use; "
-        f"unused by any of them. {last.women} photos of women, {last.men} of men."
-    )
-
-
-def _cell(row: WordFigures, field: str) -> str:
-    value = getattr(row, field)
-    if value is None:
-        return "-"
-    if isinstance(value, tuple):
-        return " / ".join(f"{part:.1f}" for part in value)
-    return str(value) if isinstance(value, int) else f"{value:.1f}"
+def word_cells(figures: WordFigures) -> list[Any]:
+    """A row of such a table."""
+    f = figures
+    cells = [f.words, f.distinct, f.length, f.said, f.unused, f.with_unused, f.repeated, f.recall]
+    return [*cells, f.calibration, f.women_called_men, f.men_called_women]
 
 
 def _percent(part: int, whole: int) -> float:
