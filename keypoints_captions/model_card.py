@@ -31,6 +31,7 @@ class Metadata(ModelCardData):
 
     eval_results: list[EvalResult] | None
     pipeline_tag: str | None
+    model_name: str | None
 
     def to_yaml(
         self, line_break: str | None = None, original_order: list[str] | None = None
@@ -84,6 +85,7 @@ class Card:
         place = next((i for i, r in enumerate(results) if r.dataset_config == table), len(results))
         others = [r for r in results if r.dataset_config != table]
         self.data.eval_results = [*others[:place], *figures, *others[place:]] or None
+        self.data.model_name = self.data.model_name or "model"  # the Hub wants one
         self.text = replace_region(self.text, f"table: {table}", markdown, "Figures")
 
     def section(self, title: str) -> str:

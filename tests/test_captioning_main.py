@@ -164,7 +164,7 @@ def test_evaluation_prints_its_tables(
     monkeypatch.setattr(sys, "argv", ["evaluate", "captioning", *arguments])
     evaluate()
     told = capsys.readouterr().out
-    assert told.count("| tiny | greedy |") == 2 and told.count("| nearest neighbour |") == 2
+    assert told.count("| tiny | greedy |") == 4 and told.count("| nearest neighbour |") == 2
     assert "| coco_val | tiny | beam 2 |" in told
     assert "Tokenizer: simple." in told and (tmp_path / "sheet_coco_val.png").exists()
 
