@@ -193,13 +193,13 @@ def test_the_evaluation_prints_every_table(
     printed = capsys.readouterr().out
     assert printed.count("\n###") == 7
     assert "### 4 held-out photos, 2 faces" in printed
-    assert "| LFPW test | 3 | haar |" in printed
+    assert "| LFPW test | haar | 3 |" in printed
     assert "| 320×240 |" in printed
     written = read_card(card)
     assert written.value("by-size", "faces", side="≥ 16", detector="cnn") == 2
     assert written.value("times", "ms", photo="320×240", detector="haar") > 0
     assert written.value("labelled-faces", "faces", set="LFPW test", detector="cnn") == 3
-    assert written.section("Figures").count("\n###") == printed.count("\n###") - 1
+    assert written.section("Figures").count("\n###") == printed.count("\n###")
 
 
 def test_faces_are_pasted_where_the_box_says() -> None:
