@@ -1,9 +1,9 @@
 """Every constant of the pipeline as JSON, for its port to the browser: one source, not two.
 
-python -m facial_keypoints.constants --output constants.json
+python -m facial_keypoints.constants --output weights/constants.json
 
-`assets/device/pipeline` reads it beside the networks' ONNX files. Names are those of Python's
-constants in lower case; units and meanings stand beside those.
+`python -m train.export` writes it, too; `assets/device/pipeline` reads it beside the networks' ONNX
+files. Names are those of Python's constants in lower case; units and meanings stand beside those.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from typing import Any
 from keypoints_captions.files import replacing
 from keypoints_captions.hub import find_weights
 
+CONSTANTS = "constants.json"  # beside the weights
 #: Longer side in pixels to which the quick looks of a camera's frame bring it on a visitor's own
 #: device: a quarter of the work. Thorough looks, while nobody is in view, see the whole frame.
 QUICK_SIDE = 320
@@ -58,7 +59,7 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
     from facial_keypoints.landmarks import crops, predictor
 
     return {
-        **_weights(weights, pipeline.NAME, "input_size"),
+        "input_size": _config(weights, pipeline.NAME)["input_size"],
         "crop_scale": crops.CROP_SCALE,
         "tolerance": predictor.TOLERANCE,
         **_constants(pipeline, "MOST_CROPS MIN_SCORE MIN_SCORE_TURNED DUPLICATE"),
@@ -69,11 +70,8 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
 def _detector(weights: Path | None) -> dict[str, Any]:
     from facial_keypoints.detection import cnn
 
-    known = _weights(weights, cnn.NAME, "mean")
-    grey = round(known.pop("mean"))
     return {
-        **known,
-        "grey": grey,
+        "grey": round(_config(weights, cnn.NAME)["mean"]),
         **_constants(cnn, "SIDE MOST_ENLARGED MIN_SCORE OVERLAP MOST_BOXES"),
     }
 
@@ -133,13 +131,10 @@ def _constants(home: Any, names: str) -> dict[str, Any]:
     return {name.lower(): getattr(home, name) for name in names.split()}
 
 
-def _weights(weights: Path | None, name: str, *fields: str) -> dict[str, Any]:
-    """Fields of a network's config, and the checksum by which its weights are known."""
+def _config(weights: Path | None, name: str) -> dict[str, Any]:
+    """A network's architecture and preprocessing."""
     metadata = json.loads(find_weights(weights, name).with_suffix(".json").read_text("utf-8"))
-    return {
-        "weights": metadata["weights"]["sha256"],
-        **{field: metadata["config"][field] for field in fields},
-    }
+    return metadata["config"]
 
 
 def write_constants(path: Path, weights: Path | None = None) -> None:

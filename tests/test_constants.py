@@ -21,6 +21,12 @@ def test_command_writes_python_s_own_numbers(tmp_path: Path) -> None:
     assert len(written["markup"]["head_points"]) == len(written["markup"]["flip"]) == 68
 
 
+def test_committed_file_agrees() -> None:
+    """Else: python -m facial_keypoints.constants --output weights/constants.json"""
+    text = json.dumps(constants.pipeline_constants())
+    assert json.loads((ROOT / "weights" / constants.CONSTANTS).read_text()) == json.loads(text)
+
+
 def test_modules_ask_for_constants_that_there_are() -> None:
     known = constants.pipeline_constants()
     asked = set()

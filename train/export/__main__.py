@@ -7,7 +7,8 @@ NAME.onnx reads bytes and gives named results: preprocessing and decoding are in
 are stored as float16 and computed with as float32. The two CNNs of faces are files that need no
 other; the captioner's graphs read their numbers from the safetensors files beside them. Size,
 SHA-256, inputs and outputs stand in NAME.json under "onnx"; weights written anew lose that entry,
-and no engine then takes the old graph for theirs.
+and no engine then takes the old graph for theirs. constants.json, beside them, is what the pipeline
+in the browser has to know (`facial_keypoints.constants`).
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Any
 
 from captioning.captioner import DECODER_NAME, ENCODER_NAME, load_parts
 from captioning.whole import DecoderStart, DecoderStep, WholeEncoder, places_of
+from facial_keypoints.constants import CONSTANTS, write_constants
 from facial_keypoints.detection import cnn
 from facial_keypoints.detection.whole import WholeDetectorNet
 from facial_keypoints.landmarks.whole import WholeKeypointNet
@@ -96,8 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = set(options.names) - NETWORKS.keys()
     if unknown:
         parser.error(f"expected names of {', '.join(NETWORKS)}; got {', '.join(sorted(unknown))}")
-    for name in options.names or NETWORKS:
+    names = options.names or list(NETWORKS)
+    for name in names:
         export(name, options.weights)
+    if {NAME, DETECTOR_NAME} & set(names):
+        write_constants(options.weights / CONSTANTS, options.weights)
 
 
 if __name__ == "__main__":
