@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from captioning.captioner import BATCH, Captioner
-from captioning.export import FORMATS, Record
+from captioning.export import FORMATS, Record, sidecar_text
 from captioning.options import SearchOptions
 from keypoints_captions.batches import Outcome
 from keypoints_captions.command_line import (
@@ -16,11 +16,12 @@ from keypoints_captions.command_line import (
     check_output_file,
     check_resume,
     exit_with,
+    make_folder,
 )
 from keypoints_captions.photo_run import FAILED, process_photos
-from keypoints_captions.photos.paths import find_photos
+from keypoints_captions.photos.paths import find_photos, mirrored_names
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES
-from keypoints_captions.results.output import Results
+from keypoints_captions.results.output import Results, write_result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         search = SearchOptions(beam_size=options.beam_size, num_captions=options.num_captions)
     except ValueError as error:
         parser.error(str(error))
+    stems = {} if options.sidecars is None else mirrored_names(photos, options.paths)
+    if options.sidecars is not None:
+        make_folder(parser, "--sidecars", options.sidecars)
     results = Results(parser, FORMATS, options.format, options.output, photos, options.resume)
     try:
         captioner = Captioner.load(options.weights, options.device)
@@ -50,10 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def handle(batch: list[tuple[Path, np.ndarray]]) -> list[Record]:
         seen = captioner.look_at([square for _, square in batch])
         found = captioner.caption(seen, search)
-        return [
-            Record(str(path), tuple(captions))
-            for (path, _), captions in zip(batch, found, strict=True)
-        ]
+        records = []
+        for (path, _), captions in zip(batch, found, strict=True):
+            records.append(Record(str(path), tuple(captions)))
+            if stems:  # written here, so that an interrupted run keeps them
+                write_result(sidecar_text(captions), options.sidecars / f"{stems[path]}.txt")
+        return records
 
     with results.adding() as add:
         run = process_photos(
@@ -81,6 +87,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num-captions", type=int, default=1, help="captions a photo; default: %(default)s"
+    )
+    parser.add_argument(
+        "--sidecars",
+        type=Path,
+        metavar="DIR",
+        help="also write NAME.txt for each photo, a caption a line, in folders as the photos'; "
+        "DIR may be the photos' own folder; texts of these names are replaced",
     )
     add_model_arguments(parser, "folder of the captioner's weights")
     return parser

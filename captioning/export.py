@@ -69,6 +69,11 @@ def parquet_schema() -> "pyarrow.Schema":
     return with_stamp([("captions", pa.list_(caption))])
 
 
+def sidecar_text(captions: Iterable[Caption]) -> str:
+    """What stands in the `.txt` beside a photo: a caption a line, best first."""
+    return "".join(f"{caption.text}\n" for caption in captions)
+
+
 #: A JSON list with one photo a line, pure ASCII, so that any file name survives; CSV with one row a
 #: caption, rank 1 the best; and text with one line a caption: file, tab, caption, where photos that
 #: could not be read are left out.

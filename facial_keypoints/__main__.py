@@ -1,18 +1,17 @@
 """`python -m facial_keypoints PATH...`: the faces of photos and clips in files of several forms."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from facial_keypoints.drawing.faces import draw_faces
+from facial_keypoints.coco import coco_format
 from facial_keypoints.export import FORMATS, Record, record_to_dict, to_pts
 from facial_keypoints.face import Face
+from facial_keypoints.photo_files import PhotoFiles, add_file_arguments, check_photo_files
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from facial_keypoints.video.codec import LIMITS
 from facial_keypoints.video.command import check_clip_usage, is_clip, run_clips
@@ -25,14 +24,11 @@ from keypoints_captions.command_line import (
     exit_with,
     make_folder,
 )
-from keypoints_captions.files import replacing
 from keypoints_captions.photo_run import FAILED, process_photos
-from keypoints_captions.photos.paths import find_photos, mirrored_names
+from keypoints_captions.photos.paths import find_photos, mirrored_names, names_within
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
 from keypoints_captions.results.formats import TextFormat
 from keypoints_captions.results.output import Results
-
-OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code, leaves with 2 on wrong usage."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    photos = find_photos(options.paths, skip=options.overlay)
+    photos = find_photos(options.paths, skip=[options.overlay, options.crops])
     if not photos:
         names = ", ".join(sorted(PHOTO_SUFFIXES))
         parser.error(f"no photos in {', '.join(map(str, options.paths))}; looked for {names}")
@@ -63,11 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(FAILED, f"{parser.prog}: {error}\n")
     if results is None:
         return run_clips(find_faces, options, stems)
+    pts = options.output if options.format == "pts" else None
+    sizes = options.crop_size, options.crop_margin
+    files = PhotoFiles(stems, options.overlay, pts, options.crops, *sizes)
 
     def handle(batch: list[Photo]) -> list[Record]:
         found = find_faces([photo.image for photo in batch])
         pairs = zip(batch, found, strict=True)
-        return [_record(photo, faces, stems, options) for photo, faces in pairs]
+        return [_record(photo, faces, files) for photo, faces in pairs]
 
     with results.adding() as add:
         run = process_photos(
@@ -88,20 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         "the head pose of each. Progress and errors go to standard error; the exit code is 1 if "
         f"anything could not be read. Clips are given by their names ({LIMITS}).",
     )
-    add_photo_arguments(parser, [*FORMATS.names, "pts"])
+    add_photo_arguments(parser, [*FORMATS.names, "coco", "pts"])
     parser.add_argument(
         "--detector", choices=["auto", *DETECTORS], default="auto", help="default: %(default)s"
     )
-    parser.add_argument(
-        "--overlay",
-        type=Path,
-        metavar="DIR",
-        help="also draw the faces: a JPEG for each photo, in folders as the photos'; an MP4 for "
-        "each clip",
-    )
+    add_file_arguments(parser)
     parser.epilog = (
-        "With --format pts, --output is a folder that gets NAME_0.pts, NAME_1.pts … for the faces "
-        "of each photo; without it, the one face of one photo is written to standard output."
+        "COCO's file_name is the path within the folder given. With --format pts, --output is a "
+        "folder that gets NAME_0.pts, NAME_1.pts … for the faces of each photo; without it, the "
+        "one face of one photo is written to standard output."
     )
     add_model_arguments(parser, "folder, or file without its suffix, of the keypoint network")
     return parser
@@ -122,36 +116,17 @@ def _check_usage(
         parser.error(f"--format pts writes a file for each face; --output {output} is no folder")
     else:
         make_folder(parser, "--output", output)
-    if options.overlay is not None:
-        photos = {os.path.realpath(photo): photo for photo in stems}
-        for stem in stems.values():
-            target = os.path.realpath(_overlay_path(options.overlay, stem))
-            if target in photos:
-                parser.error(f"--overlay {options.overlay} would overwrite {photos[target]}")
-        make_folder(parser, "--overlay", options.overlay)
+    check_photo_files(parser, options, stems)
 
 
-def _overlay_path(folder: Path, stem: Path) -> Path:
-    return folder / f"{stem}.jpg"
-
-
-def _record(
-    photo: Photo, faces: list[Face], stems: dict[Path, Path], options: argparse.Namespace
-) -> Record:
-    """The photo's record; its overlay and .pts files are written here, so that an interrupted
-    run keeps them."""
+def _record(photo: Photo, faces: list[Face], files: PhotoFiles) -> Record:
+    """The photo's record; its files are written here, so that an interrupted run keeps them."""
     height, width = photo.image.shape[:2]
     record = Record(file=str(photo.path), width=width, height=height, faces=faces)
     record_to_dict(record)  # numbers that no format can hold cost this photo, not all of them
-    stem = stems[photo.path]
-    if options.format == "pts" and options.output is not None:
-        for index, face in enumerate(faces):
-            with replacing(options.output / f"{stem}_{index}.pts") as partial:
-                partial.write_text(to_pts(face))
-    if options.overlay is not None:
-        drawn = Image.fromarray(draw_faces(photo.image, faces))
-        with replacing(_overlay_path(options.overlay, stem)) as partial:
-            drawn.save(partial, "JPEG", quality=OVERLAY_QUALITY)
+    crops = files.write(photo.path, photo.image, faces)
+    if crops is not None:
+        record["crops"] = crops
     return record
 
 
@@ -165,7 +140,7 @@ def _results(
     parser: argparse.ArgumentParser, options: argparse.Namespace, photos: list[Path]
 ) -> Results[Record]:
     """Where the records go. The format pts gives the text of one face on standard output, or only
-    the files that `_record` writes."""
+    the files that `PhotoFiles` writes."""
 
     def only_face(record: Record) -> str:
         faces = record.get("faces", [])
@@ -179,7 +154,9 @@ def _results(
 
     output: Path | None = options.output
     pts = TextFormat(only_face if output is None else lambda record: "")
-    formats = replace(FORMATS, texts={**FORMATS.texts, "pts": pts})
+    within = names_within(options.paths)
+    coco = coco_format(lambda file: within(file).as_posix())
+    formats = replace(FORMATS, texts={**FORMATS.texts, "coco": coco, "pts": pts})
     output = None if options.format == "pts" else output
     return Results(parser, formats, options.format, output, photos, options.resume)
 

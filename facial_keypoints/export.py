@@ -23,16 +23,29 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+class Crop(TypedDict):
+    """A face that was cut out: its file, its side in pixels, and (2, 3) the matrix that takes
+    (x, y, 1) in the photo's pixels to the crop's."""
+
+    file: str
+    size: int
+    matrix: list[list[float]]
+
+
 class _File(TypedDict):
     file: str
 
 
 class Record(_File, total=False):
-    """What became of one photo: its size and faces (none is an answer), or an error."""
+    """What became of one photo: its size and faces (none is an answer), or an error.
+
+    crops: of the faces, in their order, where they were cut out.
+    """
 
     width: int
     height: int
     faces: list[Face]
+    crops: list[Crop]
     error: str
 
 
@@ -54,6 +67,8 @@ def record_to_dict(record: Record) -> dict[str, Any]:
     entry: dict[str, Any] = {**record}
     if "faces" in record:
         entry["faces"] = [_checked(face).to_dict() for face in record["faces"]]
+    for face, crop in zip(entry.get("faces", []), entry.pop("crops", []), strict=False):
+        face["crop"] = crop
     return entry
 
 
@@ -99,6 +114,8 @@ def parquet_schema() -> "pyarrow.Schema":
 
     numbers = pa.list_(pa.float64())
     pose = pa.struct([(name, pa.float64()) for name in ("yaw", "pitch", "roll")])
+    matrix = pa.list_(numbers)
+    crop = pa.struct([("file", pa.string()), ("size", pa.int32()), ("matrix", matrix)])
     face = pa.struct(
         [
             ("box", numbers),
@@ -106,6 +123,7 @@ def parquet_schema() -> "pyarrow.Schema":
             ("points", pa.list_(numbers)),
             ("confidence", numbers),
             ("pose", pose),
+            ("crop", crop),
         ]
     )
     return with_stamp([("width", pa.int32()), ("height", pa.int32()), ("faces", pa.list_(face))])

@@ -137,7 +137,11 @@ def test_folder_to_json_csv_and_text(
     assert len(rows) == 17 and rows[0]["error"] and rows[1]["rank"] == "1"
     assert rows[1]["text"] == records[1]["captions"][0]["text"]
 
-    assert main([*common, "--format", "text"]) == 1
+    assert main([*common, "--format", "text", "--sidecars", str(tmp_path)]) == 1
+    sidecars = [path.name for path in sorted(tmp_path.glob("*.txt"))]
+    assert sidecars == [f"photo{number}.txt" for number in range(8)]
+    best, other = (tmp_path / "photo0.txt").read_text().splitlines()
+    assert best == rows[1]["text"] and other == rows[2]["text"]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split("\t") == [records[1]["file"], rows[1]["text"]] and len(lines) == 16
 

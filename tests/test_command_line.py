@@ -48,8 +48,8 @@ def test_files_come_as_given_and_once(tmp_path: Path) -> None:
 
 def test_the_folder_of_earlier_results_is_skipped(tmp_path: Path) -> None:
     photo, _ = touch(tmp_path, "photo.jpg", "overlays/photo.jpg")
-    assert find_photos([tmp_path], skip=tmp_path / "overlays") == [photo]
-    assert len(find_photos([tmp_path], skip=tmp_path)) == 2  # given by name, so meant
+    assert find_photos([tmp_path], skip=[tmp_path / "overlays", None]) == [photo]
+    assert len(find_photos([tmp_path], skip=[tmp_path])) == 2  # given by name, so meant
 
 
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:

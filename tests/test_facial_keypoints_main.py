@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from facial_keypoints import __main__ as command
+from facial_keypoints import photo_files
 from facial_keypoints.export import read_pts
 from facial_keypoints.face import Face
 from keypoints_captions.photos.paths import mirrored_names
@@ -142,7 +143,7 @@ def test_a_failed_overlay_is_that_photos_error(
         raise OSError("No space left on device")
 
     save_photo(tmp_path / "a.png")
-    monkeypatch.setattr(command, "draw_faces", fail)
+    monkeypatch.setattr(photo_files, "draw_faces", fail)
     code, out, err = run(tmp_path / "a.png", "--overlay", tmp_path / "overlays")
     assert code == 1 and "No space left" in json.loads(out)[0]["error"] and "No space left" in err
 

@@ -236,6 +236,7 @@ def test_parquet_has_the_values_of_json(tmp_path: Path) -> None:
     found = parquet.read_table(tmp_path / "a.parquet").to_pylist()
     for row in found:
         assert [row.pop(name) for name in ("size", "mtime")] == [None, None]
+        assert [face.pop("crop") for face in row["faces"] or []] == [None] * len(row["faces"] or [])
     assert [{k: v for k, v in row.items() if v is not None} for row in found] == entries
 
 

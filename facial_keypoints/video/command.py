@@ -30,6 +30,8 @@ def check_clip_usage(
         parser.error("photos and clips are written in different forms; give them in separate runs")
     if options.format not in ("json", "csv"):
         parser.error(f"--format {options.format} is for photos; for clips use json or csv")
+    if options.crops is not None:
+        parser.error("--crops is for photos; --overlay draws the faces of clips")
     if options.output is not None:
         check_output_file(parser, options.output, list(stems))
     if options.overlay is not None:

@@ -17,20 +17,20 @@ Entry = dict[str, Any]  # a record as the public JSON has it
 class TextFormat(Generic[R]):
     """How records become text, one by one.
 
-    record: a record's text. start, between, end: what stands around the records.
-    empty: the whole text where there is no record.
+    record: a record's text. start, between, end: what stands around the records; the end may
+        depend on them. empty: the whole text where there is no record.
     """
 
     record: Callable[[R], str]
     start: str = ""
     between: str = ""
-    end: str = ""
-    empty: str = ""
+    end: Callable[[], str] = str
+    empty: Callable[[], str] = str
 
     def text(self, records: Iterable[R]) -> str:
         """All records in one text."""
         texts = [self.record(record) for record in records]
-        return f"{self.start}{self.between.join(texts)}{self.end}" if texts else self.empty
+        return self.start + self.between.join(texts) + self.end() if texts else self.empty()
 
 
 def json_list(record: Callable[[R], str]) -> TextFormat[R]:
@@ -38,12 +38,12 @@ def json_list(record: Callable[[R], str]) -> TextFormat[R]:
 
     record: a record as one line of JSON.
     """
-    return TextFormat(record, "[\n", ",\n", "\n]\n", empty="[]\n")
+    return TextFormat(record, "[\n", ",\n", end=lambda: "\n]\n", empty=lambda: "[]\n")
 
 
 def table(record: Callable[[R], str], header: str) -> TextFormat[R]:
     """A header, then the rows of each record; the header alone where there is no record."""
-    return TextFormat(record, header, empty=header)
+    return TextFormat(record, header, empty=lambda: header)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _texts(form: TextFormat[R], write: Callable[[str], object]) -> Iterator[Add[
         count += 1
 
     yield add
-    write(form.end if count else form.empty)
+    write(form.end() if count else form.empty())
 
 
 def as_bytes(text: str) -> bytes:

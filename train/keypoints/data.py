@@ -3,15 +3,18 @@
 Three layouts are read (and `turned.csv` beside `faces.csv`), told apart by what lies in the folder:
 `faces.csv` (one row a face, prepared crops), 300-W (photos with a `.pts` file beside each) and
 Udacity's P1 (`training_frames_keypoints.csv` with `training/`, the same for `test`).
+A file of COCO keypoints with the folder of its photos is read, too.
 """
 
 import csv
 import hashlib
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -109,11 +112,16 @@ def load_faces(faces: Iterable[LabelledFace]) -> LoadedFaces:
 
 
 def read_faces(folder: Path) -> list[LabelledFace]:
-    """All faces of a folder in any of the three layouts.
+    """All faces of a folder in any of the three layouts, or of "FACES.json,FOLDER": COCO keypoints
+    and the folder of their photos.
 
     Raises:
         FileNotFoundError: the folder is none of them.
+        ValueError: the JSON is none of COCO's with 68 points.
     """
+    annotations, comma, photos = str(folder).partition(".json,")
+    if comma:
+        return read_coco(Path(f"{annotations}.json"), Path(photos))
     if (folder / "faces.csv").exists():
         return read_faces_csv(folder)
     if list(folder.glob("*_frames_keypoints.csv")):
@@ -180,6 +188,38 @@ def read_300w(folder: Path) -> list[LabelledFace]:
         )
         subject = f"{source}/{split}/{re.sub(r'_[0-9]$', '', pts.stem)}"
         faces.append(LabelledFace(photo, read_pts(pts), source, split, subject))
+    return faces
+
+
+def read_coco(annotations: Path, photos: Path) -> list[LabelledFace]:
+    """The faces of a COCO file all of whose points are labelled (visibility 1 or 2).
+
+    Args:
+        annotations: the JSON. photos: the folder that its `file_name`s are in.
+
+    Raises:
+        ValueError: it is no such JSON, or none of its categories has 68 points.
+        OSError: it cannot be read.
+    """
+    try:
+        coco: dict[str, Any] = json.loads(annotations.read_text(encoding="utf-8"))
+        wanted = {c["id"] for c in coco["categories"] if len(c.get("keypoints", [])) == NUM_POINTS}
+        files = {photo["id"]: photo["file_name"] for photo in coco["images"]}
+        found = [one for one in coco["annotations"] if one["category_id"] in wanted]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"Expected COCO's JSON of keypoints in {annotations}, got something else ({error!r})."
+        ) from error
+    if not wanted:
+        raise ValueError(f"Expected a category with {NUM_POINTS} keypoints in {annotations}.")
+    faces = []
+    for one in found:
+        values = np.array(one["keypoints"], np.float32).reshape(NUM_POINTS, 3)
+        if (values[:, 2] > 0).all():
+            file = files[one["image_id"]]
+            subject = f"{annotations.stem}/{file}"
+            points = np.ascontiguousarray(values[:, :2])
+            faces.append(LabelledFace(photos / file, points, "coco", "train", subject))
     return faces
 
 
