@@ -1,6 +1,6 @@
 // The pipeline in a thread of its own: frames and photos in, faces out. No picture leaves it.
 //
-// In:  {type: "load", engine, models: URLs of folders, webgpu: bool}
+// In:  {type: "load", engine, models: URLs of folders, webgpu, packed: bool}
 //      {type: "frame", id, image: ImageBitmap | ImageData | VideoFrame, time: ms,
 //       mode: "live" | "photo", options: {smoothing, filters}}
 //      {type: "reset"}: the next live frame is another camera's
@@ -9,8 +9,9 @@
 //      of a live frame that a newer one overtook, `faces` is null
 //      {type: "error", id?, message}
 
-import {constants, useConstants} from "./pipeline/constants.js";
-import {fetchModels, loadFastest} from "./pipeline/engine.js";
+import {fastest} from "./pipeline/card.js";
+import {useConstants} from "./pipeline/constants.js";
+import {OrtNetworks} from "./pipeline/engine.js";
 import {FacialKeypoints} from "./pipeline/faces.js";
 import {Tracker} from "./pipeline/tracker.js";
 import {faceToDict, trackedToDict} from "./pipeline/wire.js";
@@ -19,7 +20,8 @@ const MOST_PIXELS = 100e6; // of a photo; no canvas holds more in every browser
 
 let networks = null;
 let tracker = null;
-let photos = null;
+let photos = null; // made for the first photo
+let precise = null; // the networks that it uses
 let waiting = []; // frames that have come; of live ones only the newest
 let busy = false;
 let dropped = 0;
@@ -28,24 +30,22 @@ let canvas = null;
 
 const withSlash = (url) => new URL(url.endsWith("/") ? url : `${url}/`, self.location.href).href;
 
-const load = async ({engine, models, webgpu = false}) => {
+const load = async ({engine, models, webgpu = false, packed = false}) => {
   const started = performance.now();
-  const folder = withSlash(models);
-  const [values, bytes] = await Promise.all([fetchConstants(folder), fetchModels(folder)]);
-  useConstants(values);
-  const size = constants.keypoints.input_size;
-  networks = await loadFastest(withSlash(engine), bytes, size, webgpu);
+  const places = {engine: withSlash(engine), models: withSlash(models), packed};
+  const [plain] = await Promise.all([OrtNetworks.load(places), takeConstants(places.models)]);
+  networks = webgpu ? await fastest(plain) : plain;
   tracker = new Tracker(networks);
-  photos = new FacialKeypoints(networks);
+  photos = null;
   postMessage({
     type: "ready", milliseconds: performance.now() - started, backend: networks.backend,
   });
 };
 
-const fetchConstants = async (folder) => {
+const takeConstants = async (folder) => {
   const answer = await fetch(`${folder}constants.json`);
   if (!answer.ok) throw new Error(`expected the constants in ${folder}, got status ${answer.status}`);
-  return answer.json();
+  useConstants(await answer.json());
 };
 
 // Puts a frame in line; a live one takes the place of one that still waits.
@@ -85,12 +85,20 @@ const work = async () => {
 const look = async ({id, image, time, mode, options = {}}) => {
   const started = performance.now();
   const picture = pixels(image);
-  Object.assign(networks.spent, {detect: 0, keypoints: 0});
+  if (mode === "photo") await preparePhotos();
+  const used = mode === "photo" ? precise : networks;
+  Object.assign(used.spent, {detect: 0, keypoints: 0});
   const faces = mode === "photo" ? await inPhoto(picture) : await inStream(picture, time, options);
-  const {detect, keypoints} = networks.spent;
+  const {detect, keypoints} = used.spent;
   const milliseconds = {detect, keypoints, total: performance.now() - started};
   const {width, height} = picture;
   return {type: "faces", id, width, height, faces, dropped, milliseconds};
+};
+
+const preparePhotos = async () => {
+  if (photos) return;
+  precise = await networks.precise();
+  photos = new FacialKeypoints(precise);
 };
 
 const inPhoto = async (picture) => {

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from onnx import ModelProto
+
 from captioning.captioner import DECODER_NAME, ENCODER_NAME, load_parts
 from captioning.whole import DecoderStart, DecoderStep, WholeEncoder, places_of
 from facial_keypoints.constants import CONSTANTS, write_constants
@@ -27,6 +29,7 @@ from keypoints_captions.files import replacing
 from keypoints_captions.weights import file_facts, set_facts
 from train.command_line import program, run
 from train.export.graphs import OPSET, to_graph
+from train.export.quantised import calibration_crops, quantise
 from train.export.weights import StoredTensors, halve
 
 
@@ -63,6 +66,10 @@ NETWORKS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
 POINTING = {ENCODER_NAME, DECODER_NAME}
 
 
+#: The keypoint CNN in whole numbers.
+QUANTISED = f"{NAME}_int8"
+
+
 def export(name: str, folder: Path) -> None:
     """Writes the graphs of one pair of files, and what is to be known of them into its JSON.
 
@@ -74,17 +81,24 @@ def export(name: str, folder: Path) -> None:
     facts = {}
     for graph_name, module in networks.items():
         graph = to_graph(module)
+        if graph_name == NAME:
+            small = quantise(graph, calibration_crops(folder))
+            facts[QUANTISED] = _write(small, folder / f"{QUANTISED}.onnx", module)
         halve(graph, dict(module.named_parameters()), held)
-        file = folder / f"{graph_name}.onnx"
-        with replacing(file) as partial:
-            partial.write_bytes(graph.SerializeToString(deterministic=True))
-        print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
-        facts[graph_name] = file_facts(file) | {
-            "opset": OPSET,
-            "inputs": {key: port.to_dict() for key, port in module.inputs.items()},
-            "outputs": {key: port.to_dict() for key, port in module.outputs.items()},
-        }
+        facts[graph_name] = _write(graph, folder / f"{graph_name}.onnx", module)
     set_facts(folder / name, "onnx", facts)
+
+
+def _write(graph: ModelProto, file: Path, module: Any) -> dict[str, Any]:
+    """What the JSON tells of the graph that was written to the file."""
+    with replacing(file) as partial:
+        partial.write_bytes(graph.SerializeToString(deterministic=True))
+    print(f"wrote {file} ({file.stat().st_size / 1e6:.2f} MB)")
+    return file_facts(file) | {
+        "opset": OPSET,
+        "inputs": {key: port.to_dict() for key, port in module.inputs.items()},
+        "outputs": {key: port.to_dict() for key, port in module.outputs.items()},
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
