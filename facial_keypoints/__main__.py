@@ -1,4 +1,4 @@
-"""`python -m facial_keypoints PATH...`: the faces of photos and clips in files of several forms."""
+"""Command line of the keypoint library: `python -m facial_keypoints PATH...`."""
 
 import argparse
 import sys
@@ -139,7 +139,7 @@ def _with_error(outcome: Outcome[Path, Record]) -> Record:
 def _results(
     parser: argparse.ArgumentParser, options: argparse.Namespace, photos: list[Path]
 ) -> Results[Record]:
-    """Where the records go. The format pts gives the text of one face on standard output, or only
+    """The records' output. The format pts gives the text of one face on standard output, or only
     the files that `PhotoFiles` writes."""
 
     def only_face(record: Record) -> str:

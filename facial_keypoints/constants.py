@@ -1,4 +1,4 @@
-"""Every constant of the pipeline as JSON, for its port to the browser: one source, not two.
+"""The pipeline's constants as JSON, from which its JavaScript port reads them.
 
 python -m facial_keypoints.constants --output weights/constants.json
 

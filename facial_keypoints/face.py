@@ -1,4 +1,4 @@
-"""The typed result of the pipeline: one `Face` for each face in a photo."""
+"""`Face`: the pipeline's result for one face."""
 
 from dataclasses import dataclass
 from typing import Any

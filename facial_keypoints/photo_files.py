@@ -13,7 +13,7 @@ from facial_keypoints.aligned import LARGEST, MARGIN, SIZE, aligned_crops
 from facial_keypoints.drawing.faces import draw_faces
 from facial_keypoints.export import Crop, to_pts
 from facial_keypoints.face import Face
-from keypoints_captions.command_line import make_folder
+from keypoints_captions.command_line import make_folder, make_overlay_folder
 from keypoints_captions.files import replacing
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
@@ -22,7 +22,7 @@ CROP_QUALITY = 95
 
 @dataclass(frozen=True)
 class PhotoFiles:
-    """What is written for each photo, and where; None: nothing of that kind.
+    """Folders for the files of each photo; None: no files of that kind.
 
     stems: photo -> its name in each of the folders, without suffix.
     crop_size, crop_margin: as `aligned_crops` has them.
@@ -94,12 +94,7 @@ def check_photo_files(
 ) -> None:
     """Usage errors for folders that cannot be written to, or where a photo would be lost."""
     if options.overlay is not None:
-        photos = {os.path.realpath(photo): photo for photo in stems}
-        for stem in stems.values():
-            target = os.path.realpath(overlay_path(options.overlay, stem))
-            if target in photos:
-                parser.error(f"--overlay {options.overlay} would overwrite {photos[target]}")
-        make_folder(parser, "--overlay", options.overlay)
+        make_overlay_folder(parser, options.overlay, stems, overlay_path)
     if not 8 <= options.crop_size <= LARGEST:
         parser.error(f"--crop-size is 8 to {LARGEST} pixels, got {options.crop_size}")
     if not 0 <= options.crop_margin <= 5:

@@ -1,4 +1,4 @@
-"""The whole way from a photo to its faces."""
+"""The keypoint pipeline: a photo in, its faces out."""
 
 import copy
 import itertools
@@ -240,7 +240,7 @@ def load_network(weights: str | Path | None = None) -> KeypointNet:
 
 
 def _network_precision(network: KeypointNet) -> torch.dtype:
-    """What the CNN's convolutions run fastest in on the device it is on."""
+    """The fastest number format for the CNN's convolutions on its device."""
     device = next(network.parameters()).device
     size = network.config.input_size
     crop = torch.zeros((1, 3, size, size), device=device).to(memory_format=torch.channels_last)

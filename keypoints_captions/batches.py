@@ -1,4 +1,4 @@
-"""Any number of photos through a model: read ahead in threads, worked on in batches on all cores.
+"""Photos through a model in batches: reading ahead in threads, work on all cores.
 
 Each core works on batches of its own with one torch thread: networks this small lose more by
 splitting each layer over the cores than they gain, above all where other programs run.

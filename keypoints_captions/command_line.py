@@ -1,9 +1,9 @@
-"""What both command lines share: their arguments, usage errors and exit codes."""
+"""Arguments, usage errors and exit codes that both command lines share."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -76,6 +76,25 @@ def make_folder(parser: argparse.ArgumentParser, option: str, folder: Path) -> N
         parser.error(f"{option}: the folder {folder} cannot be made: {error.strerror}")
     if not os.access(folder, os.W_OK):
         parser.error(f"{option}: the folder {folder} is not writable")
+
+
+def make_overlay_folder(
+    parser: argparse.ArgumentParser,
+    folder: Path,
+    stems: Mapping[Path, Path],
+    drawing: Callable[[Path, Path], Path],
+) -> None:
+    """Makes the folder for drawings; a usage error where one would overwrite what it is drawn from.
+
+    stems: photo or clip -> its path in the folder, without a suffix. drawing: (folder, stem) ->
+    the file.
+    """
+    sources = {os.path.realpath(source): source for source in stems}
+    for stem in stems.values():
+        target = os.path.realpath(drawing(folder, stem))
+        if target in sources:
+            parser.error(f"--overlay {folder} would overwrite {sources[target]}")
+    make_folder(parser, "--overlay", folder)
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""How many cores there are, and how many of them a thread's share of the work takes."""
+"""Number of usable cores, and the threads that a task may use."""
 
 import os
 import threading

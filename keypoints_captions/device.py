@@ -1,4 +1,4 @@
-"""The device that networks run on."""
+"""Choice of the device that networks run on."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Files that are either written whole or not at all, and files that come with the project."""
+"""Atomic writing of files, and paths of files that come with the project."""
 
 import os
 from collections.abc import Iterator

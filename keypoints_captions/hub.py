@@ -66,7 +66,7 @@ def download(repository: str, revision: str | None = None) -> Path:
 
 
 class HubModel:
-    """What a model gains: `from_pretrained`, `save_pretrained` and `push_to_hub`.
+    """Base of the models: `from_pretrained`, `save_pretrained` and `push_to_hub`.
 
     huggingface_hub has a mixin with these names. It saves a model from memory, where ours have
     their batch norm folded and their numbers rounded, and importing it takes longer than all of

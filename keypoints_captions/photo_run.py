@@ -1,4 +1,4 @@
-"""Photos through a model: progress, failures, Ctrl-C.
+"""A run over many photos: progress bar, failures, Ctrl-C.
 
 A run goes over thousands of photos and stops for none: what cannot be read, or makes the model
 fail, is reported and the rest goes on. Photos are read in threads ahead of the model, which so
@@ -29,7 +29,7 @@ FAILED, INTERRUPTED = 1, 130  # exit codes, as shells know them
 
 @dataclass
 class Run:
-    """What became of a run; fewer photos are finished than were given if Ctrl-C ended it.
+    """The result of a run; after Ctrl-C, fewer photos are finished than were given.
 
     failed: of the finished ones.
     """

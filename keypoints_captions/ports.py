@@ -1,4 +1,4 @@
-"""What goes into a network and comes out of it, by name: the same for every engine that runs it."""
+"""Named inputs and outputs of a network, the same for every engine that runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which number format a model's convolutions run faster in on this machine."""
+"""Choice between float32 and bfloat16: whichever is faster on this machine."""
 
 import time
 from collections.abc import Callable

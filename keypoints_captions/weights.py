@@ -1,4 +1,4 @@
-"""Models on disk: NAME.safetensors with the numbers, NAME.json with what a person wants to know.
+"""Model files: NAME.safetensors with the tensors, NAME.json with their description.
 
 The JSON holds whatever the model needs to be built and fed (architecture, preprocessing constants,
 vocabulary, markup, facts of the training) and, under "weights", the size and SHA-256 of the
@@ -30,7 +30,7 @@ class WeightsError(ValueError):
 
 
 class SavedModel(NamedTuple):
-    """What `load_model` gives.
+    """A model as `load_model` returns it.
 
     state_dict: name -> tensor on the CPU; every floating-point tensor is float32.
     metadata: the whole JSON, the entry "weights" included.

@@ -9,7 +9,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from keypoints_captions.cores import usable_cores
-from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, running_app
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, app_process
 
 # Processes that run tests side by side share the cores, and so do the pages that they start:
 # more threads than cores wait for one another. Before anything imports torch.
@@ -30,7 +30,7 @@ def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def app_address(app_folder: Path) -> Iterator[str]:
     """Address of the real page, in a process of its own for the whole test run."""
-    with running_app(app_folder) as address:
+    with app_process(app_folder) as (_, address):
         yield address
 
 

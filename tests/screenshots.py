@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, running_app
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, app_process
 
 FOLDER = ROOT / "assets" / "screenshots"
 WIDTHS = (1440, 820, 390)
@@ -128,7 +128,7 @@ def main() -> None:
         address = options.address
         if address is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-            address = stack.enter_context(running_app(Path(folder)))
+            _, address = stack.enter_context(app_process(Path(folder)))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         if options.all:

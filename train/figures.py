@@ -118,7 +118,7 @@ class Report:
 
     @contextmanager
     def facts(self, name: str, title: str, heading: str = "", **more: str) -> Iterator[AddRow]:
-        """As `table`, of two columns: what was measured, and the figure as a text with its unit.
+        """A table of two columns: what was measured, and the figure as a text with its unit.
 
         The rows' names are no conditions, so each metric occurs once.
         """

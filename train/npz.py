@@ -1,4 +1,4 @@
-"""Dataclasses of arrays as .npz files."""
+"""Dataclasses of arrays, saved as .npz files."""
 
 from pathlib import Path
 from typing import Self

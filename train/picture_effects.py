@@ -1,4 +1,4 @@
-"""What cameras and networks do to pictures: effects that augmentations draw from.
+"""Image effects for augmentation: blur, noise, light, compression.
 
 Each takes a square (S, S, 3) uint8 RGB picture and a random generator, and returns another one.
 """

@@ -1,4 +1,4 @@
-"""Charts of the page: tables whose cells carry a bar, so that one thing serves eye and ear."""
+"""Charts of the page: HTML tables whose cells carry a bar."""
 
 from collections.abc import Sequence
 from html import escape

@@ -108,7 +108,7 @@ def _references(variables: dict[str, str], names: set[str]) -> list[str]:
 
 
 def static_theme() -> str:
-    """What assets/static/theme.css holds."""
+    """The content of assets/static/theme.css."""
     from web.static.site import STYLES
 
     texts = [(ASSETS / name).read_text(encoding="utf-8") for name in STYLES]

@@ -1,4 +1,4 @@
-"""The face detector of this project: its own CNN behind the `Detector` protocol."""
+"""The project's own face detector: a CNN behind the `Detector` protocol."""
 
 import copy
 from collections.abc import Sequence
@@ -158,7 +158,7 @@ def load_network(weights: str | Path | None = None) -> DetectorNet:
 
 
 def _network_precision(network: DetectorNet) -> torch.dtype:
-    """What the CNN runs fastest in on the device it is on."""
+    """The fastest number format for the CNN on its device."""
     device = next(network.parameters()).device
     photo = torch.zeros((1, 3, 480, 640), device=device).to(memory_format=torch.channels_last)
 

@@ -16,7 +16,7 @@ DETECTOR_COLOURS: dict[str, RGB] = {"cnn": (86, 180, 233), "haar": (230, 159, 0)
 
 @dataclass(frozen=True)
 class Look:
-    """What one detector made of a photo.
+    """One detector's result on a photo.
 
     boxes: (N, 4) float64, x, y, width, height in pixels of the photo.
     is_face: (N,) bool, what the keypoint CNN made of the boxes.

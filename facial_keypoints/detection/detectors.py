@@ -1,4 +1,4 @@
-"""Face detectors, all behind one small protocol."""
+"""Face detectors: the protocol, the Haar cascade, and their names."""
 
 import threading
 from collections.abc import Sequence

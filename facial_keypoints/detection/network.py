@@ -1,4 +1,4 @@
-"""The detector CNN: a photo in; at every cell of three grids a face's score, box and five points.
+"""The detector CNN: face score, box and five points for each cell of three grids.
 
 One stage and no anchors: each cell predicts the face whose middle it is in, as in FCOS (Tian et
 al., ICCV 2019). The score is trained to be highest where the cell's box is best, so that

@@ -1,4 +1,4 @@
-"""The detector CNN with its preprocessing, from bytes to boxes, as every engine runs it."""
+"""The detector CNN with preprocessing and decoding inside, for export to other engines."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Faces drawn onto their photo: points, contours, numbers, boxes, pose axes."""
+"""Drawing of faces on a photo: points, contours, numbers, boxes, pose axes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _MAX_ENLARGEMENT = 8
 
 @dataclass(frozen=True)
 class DrawStyle:
-    """What `draw_faces` draws."""
+    """Options of `draw_faces`."""
 
     points: bool = True
     contours: bool = True

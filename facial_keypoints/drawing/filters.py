@@ -1,4 +1,4 @@
-"""Fun with keypoints: sunglasses, hat and moustache fitted to each face.
+"""Filters on faces: sunglasses, hat and moustache, fitted to the keypoints.
 
 A filter is a picture with transparency that covers a rectangle of the mean head. The head is
 fitted to a face's points by a parallel projection, which takes the picture along: its size, its
@@ -111,7 +111,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def filter_matrix(points: np.ndarray, name: str) -> np.ndarray | None:
-    """Where a filter's picture goes on a face.
+    """The transform that puts a filter's picture on a face.
 
     Args:
         points: (68, 2) float, pixels.

@@ -1,4 +1,4 @@
-"""Look inside the CNN: feature maps, what one filter does, and the points' heat maps."""
+"""Pictures of the CNN's inside: feature maps, single filters, heat maps of the points."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def layer_names(network: nn.Module) -> list[str]:
 
 
 def filter_layer_names(network: nn.Module) -> list[str]:
-    """Those of `layer_names` that are single convolutions, for `filter_effect`."""
+    """Names of the layers that are single convolutions, for `filter_effect`."""
     return [name for name, module in _layers(network).items() if _is_unit(module)]
 
 
@@ -75,7 +75,7 @@ def filter_count(network: nn.Module, layer: str) -> int:
 
 @torch.inference_mode()
 def feature_maps(network: nn.Module, batch: Tensor, layer: str) -> np.ndarray:
-    """What a layer makes of an input.
+    """A layer's output for an input.
 
     Args:
         network: left in the mode (training or eval) it is in.
@@ -114,7 +114,7 @@ def filter_effect(network: nn.Module, batch: Tensor, layer: str, index: int) -> 
 
 @torch.inference_mode()
 def heat_maps(network: nn.Module, batch: Tensor) -> np.ndarray | None:
-    """Where on the crop the CNN sees each point.
+    """The CNN's heat map of each point on the crop.
 
     Args:
         batch: (1, 3, S, S) float32, preprocessed, on the network's device.

@@ -1,4 +1,4 @@
-"""A mesh over the 68 points: the same lines for every face, found once."""
+"""A triangle mesh over the 68 points, the same for every face."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a face does, read from its 68 points: eyes, blinks, mouth, smile, brows.
+"""Facial expression from the 68 points: eyes, blinks, mouth, smile, brows.
 
 Everything is measured in the face's own frame, level with its eyes and in units of the distance
 between the outer eye corners, so that size and tilt do not matter. The turn of the head shortens
@@ -175,7 +175,7 @@ def _levelled(points: np.ndarray) -> np.ndarray:
 
 
 def _rise(level: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> float:
-    """How far some of the levelled points lie over others, on average."""
+    """Mean height of some levelled points above others."""
     return float(level[lower, 1].mean() - level[upper, 1].mean())
 
 

@@ -1,4 +1,4 @@
-"""Where the 68 points sit on a head: a mean face in three dimensions.
+"""The 68 points of a mean face in three dimensions.
 
 The coordinates are those of the vertices of MediaPipe's canonical face model (Google, Apache 2.0,
 `mediapipe/modules/face_geometry/data/canonical_face_model.obj`; Kartynnik et al., "Real-time

@@ -1,4 +1,4 @@
-"""Head pose from the 68 points: the rotation that brings a mean head onto them."""
+"""Head pose from the 68 points, by fitting a mean head to them."""
 
 import cv2
 import numpy as np

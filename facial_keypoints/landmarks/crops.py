@@ -1,4 +1,4 @@
-"""Square face crops: how a face is cut out for the CNN, and how points travel back.
+"""Square face crops for the CNN, and the way of points between crop and photo.
 
 Training, evaluation and the pipeline all cut faces here, so that they cannot drift apart.
 """

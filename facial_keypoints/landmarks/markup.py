@@ -1,4 +1,4 @@
-"""The 68-point markup of iBUG / 300-W: which index is which part, and what a mirror does to it.
+"""The 68-point markup of iBUG / 300-W: facial parts, and indices after mirroring.
 
 Left and right are the person's own: their right eye (points 36-41) is on the left of an
 unmirrored photo. Source: Sagonas et al., "300 Faces in-the-Wild Challenge", ICCV-W 2013.

@@ -108,7 +108,7 @@ class KeypointNet(nn.Module):
         return Prediction(points, log_scale, self.face(mean_features(features)))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """What each stage makes of `preprocess`'s result: (N, widths[i], h, w), shallow first."""
+        """Outputs of the stages for `preprocess`'s result: (N, widths[i], h, w), shallow first."""
         features = []
         x = self.stem(x.to(next(self.stem.parameters()).dtype))
         for stage in self.stages:

@@ -1,4 +1,4 @@
-"""From face crops to keypoints: the CNN with its preprocessing, mirroring and refinement."""
+"""Keypoints of face crops: the CNN with preprocessing, mirroring and a second reading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The keypoint CNN with its preprocessing, from bytes to points, as every engine runs it."""
+"""The keypoint CNN with preprocessing and decoding inside, for export to other engines."""
 
 import torch
 from torch import Tensor, nn

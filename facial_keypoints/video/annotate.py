@@ -1,4 +1,4 @@
-"""A clip in, the same clip with its faces drawn and their points out."""
+"""Annotated clips: a clip in; the clip with its faces drawn, and their points, out."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ Draw = Callable[[np.ndarray, Sequence[Face]], np.ndarray]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the work on a clip is.
+    """Progress of the work on a clip.
 
     share: 0..1 of its length. frames: done so far. seconds_left: at the pace so far.
     """

@@ -1,4 +1,4 @@
-"""Video files read and written: any common clip in, H.264 MP4 that browsers play out.
+"""Reading clips of common formats, and writing H.264 MP4 that browsers play.
 
 FFmpeg's libraries and x264 do the work; the `av` package brings both along. Everything about
 containers, codecs and timestamps is here, so that the rest sees upright RGB frames and times.
@@ -64,7 +64,7 @@ class Clip:
 
 
 def inspect_clip(path: str | PathLike[str]) -> Clip:
-    """What a clip is, from its header and first picture; quick, however long it is.
+    """Facts of a clip, from its header and first picture; fast for long clips too.
 
     Raises:
         VideoError: it is no video, is damaged, or is over the limits of length and size.

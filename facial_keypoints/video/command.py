@@ -1,7 +1,6 @@
-"""The part of the command line that works on clips: `python -m facial_keypoints CLIP.mp4…`."""
+"""Clips on the command line: `python -m facial_keypoints CLIP.mp4…`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from facial_keypoints.video.annotate import Progress, annotate_clip
 from facial_keypoints.video.codec import VIDEO_SUFFIXES, VideoError, inspect_clip
 from facial_keypoints.video.recording import ClipRecord, clips_to_csv, clips_to_json
 from keypoints_captions.batches import Outcome
-from keypoints_captions.command_line import check_output_file, make_folder
+from keypoints_captions.command_line import check_output_file, make_overlay_folder
 from keypoints_captions.photo_run import Run
 from keypoints_captions.results.output import write_result
 
@@ -35,12 +34,7 @@ def check_clip_usage(
     if options.output is not None:
         check_output_file(parser, options.output, list(stems))
     if options.overlay is not None:
-        clips = {os.path.realpath(clip): clip for clip in stems}
-        for stem in stems.values():
-            target = os.path.realpath(_overlay_path(options.overlay, stem))
-            if target in clips:
-                parser.error(f"--overlay {options.overlay} would overwrite {clips[target]}")
-        make_folder(parser, "--overlay", options.overlay)
+        make_overlay_folder(parser, options.overlay, stems, _overlay_path)
 
 
 def run_clips(

@@ -1,4 +1,4 @@
-"""Work on a clip in a thread of its own, which can be watched and ended."""
+"""A clip's job in a thread of its own, with progress and cancellation."""
 
 import os
 import shutil

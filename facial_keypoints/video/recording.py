@@ -1,4 +1,4 @@
-"""What was tracked in a session or a clip, kept frame by frame, as CSV or JSON."""
+"""Recorded faces of a live session or a clip, frame by frame, as CSV or JSON."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class _File(TypedDict):
 
 
 class ClipRecord(_File, total=False):
-    """What became of one clip: its size and recording, or an error."""
+    """The result of one clip: its size and recording, or an error."""
 
     width: int
     height: int

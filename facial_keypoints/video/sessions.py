@@ -1,4 +1,4 @@
-"""Live streams on one machine: a tracker for each, one compute budget for all, never a backlog.
+"""Live sessions: one tracker each, shared worker threads, no queue of old frames.
 
 A stream hands in frames as it pleases. Of each stream only the newest unseen frame is kept, and
 the streams take turns, so that ten of them slow down together instead of the tenth standing in a
@@ -39,7 +39,7 @@ class LiveError(ValueError):
 
 @dataclass(frozen=True)
 class LiveLimits:
-    """What one machine takes on."""
+    """Limits of the live sessions of one machine."""
 
     sessions: int = 16  # streams at once
     idle: float = 15.0  # seconds without a frame after which a stream's place is given away
@@ -48,7 +48,7 @@ class LiveLimits:
 
 
 class FaceTracker(Protocol):
-    """What a stream needs of `tracking.Tracker`."""
+    """The part of `Tracker` that a session uses."""
 
     smoothing: float
 
@@ -72,7 +72,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class LiveAnswer:
-    """What became of a frame.
+    """The answer to one frame.
 
     faces: in pixels of the frame; None where it was dropped, because a newer frame of the same
         stream came before its turn did.

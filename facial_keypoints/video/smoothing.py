@@ -1,4 +1,4 @@
-"""The One-Euro filter over all points of a face: still when the face is, quick when it moves.
+"""The One-Euro filter over all points of a face.
 
 Casiez, Roussel and Vogel, "1€ Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", CHI 2012. A low-pass filter whose cut-off rises with the speed: jitter shows

@@ -1,4 +1,4 @@
-"""One face of a stream over time: its filter, its expression, and whether it is in sight."""
+"""One tracked face: its filter, its expression, and whether it is in sight."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -43,7 +43,7 @@ class TrackedFace:
 
 @dataclass(frozen=True)
 class Sighting:
-    """What the CNN read in one crop at one time: unfiltered.
+    """The CNN's unfiltered result for one crop at one time.
 
     points: (68, 2) float32, pixels. confidence: (68,) float32, 0..1. score: 0..1, is a face.
     """

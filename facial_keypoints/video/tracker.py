@@ -1,4 +1,4 @@
-"""Faces followed from frame to frame: stable ids, steady points, and their motion.
+"""The face tracker: stable ids, smoothed points and their motion, from frame to frame.
 
 A detector only looks at the start, when a face is lost, and now and then for new ones. In between
 each face is cut out where its last points say it is, and one pass of the CNN over all faces moves
@@ -37,7 +37,7 @@ SAME_RATIO = 0.02  # by which the sides' ratio of a frame may differ from the on
 
 @dataclass(frozen=True)
 class Pace:
-    """How often the detector looks, and how long things are remembered; milliseconds."""
+    """Intervals of the detector and lifetimes of tracks, in milliseconds."""
 
     new_faces: float = 1500.0  # quick looks while faces are being followed
     lost: float = 150.0  # quick looks while a face is missing, or none is there
@@ -238,7 +238,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def inside(a: np.ndarray, b: np.ndarray) -> float:
-    """How much of the smaller of two boxes lies in the other; 0..1."""
+    """Share of the smaller of two boxes that lies in the other; 0..1."""
     return _shared(a, b) / max(float(min(a[2] * a[3], b[2] * b[3])), 1e-6)
 
 

@@ -1,4 +1,4 @@
-"""What a page and `live.LiveSessions` say to each other, as JSON-ready numbers and text."""
+"""Messages between the live page and `LiveSessions`, as JSON."""
 
 import base64
 import binascii

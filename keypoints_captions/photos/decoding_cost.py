@@ -1,4 +1,4 @@
-"""What it takes to decode a photo, known from its header: memory, and how often it is gone over.
+"""Cost of decoding a photo, from its header: memory and passes over the pixels.
 
 Decoders hold more than the pixels. The figures are bytes a pixel at the peak, Pillow's own four
 included, as `python -m tests.bad_input --huge` measures them.
@@ -21,7 +21,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # headers with the 
 
 
 def most_pixels(image: Image.Image, scans: int) -> int:
-    """How many pixels such a photo may have for `MAX_DECODING`.
+    """The largest number of pixels of such a photo under `MAX_DECODING`.
 
     image: just opened, not decoded. scans: of a JPEG, by `jpeg_structure`; 1 for all others.
     """
@@ -33,7 +33,7 @@ def most_pixels(image: Image.Image, scans: int) -> int:
 
 
 class JpegStructure(NamedTuple):
-    """What a JPEG's markers tell, as far as its first picture goes.
+    """Facts from a JPEG's markers, up to its first picture.
 
     scans: how many times its data goes over the picture; counting ends above `MAX_SCANS`.
     sizes: width and height in each of its frame headers; a good file has one.

@@ -1,4 +1,4 @@
-"""Writing JPEG files of what was drawn or is shown."""
+"""JPEG encoding."""
 
 import cv2
 import numpy as np

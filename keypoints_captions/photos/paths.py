@@ -1,4 +1,4 @@
-"""Paths to photos that a user gives: what they stand for, and where results of theirs go."""
+"""Paths of photos on the command line, and the names of their results."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Any decoded PIL image as upright 8-bit sRGB pixels, whatever its mode.
+"""Conversion of any decoded PIL image to upright 8-bit sRGB.
 
 The image is converted in strips of rows, each written straight to its place in the result, so
 that beside PIL's own pixels and the result only one strip is ever held.

@@ -1,4 +1,4 @@
-"""The one safe way from a photo, wherever it comes from, to pixels.
+"""The photo reader: safe decoding of files, bytes and PIL images.
 
 Uploads and folders hold everything: rotated phones, CMYK scans, 16-bit greys, animations, files
 cut short, text with a .jpg name, pictures of a few kilobytes that unpack to gigabytes. Either

@@ -1,4 +1,4 @@
-"""Forms that results are written in, one record after the other."""
+"""Formats of results, written record by record."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ Entry = dict[str, Any]  # a record as the public JSON has it
 
 @dataclass(frozen=True)
 class TextFormat(Generic[R]):
-    """How records become text, one by one.
+    """A text format: each record becomes text by itself.
 
     record: a record's text. start, between, end: what stands around the records; the end may
         depend on them. empty: the whole text where there is no record.
@@ -48,7 +48,7 @@ def table(record: Callable[[R], str], header: str) -> TextFormat[R]:
 
 @dataclass(frozen=True)
 class Formats(Generic[R]):
-    """What a command can write its records in.
+    """The formats that a command offers.
 
     texts: name for `--format` -> how it is written.
     entry: a record as the public JSON has it; JSON lines and Parquet are made from this.

@@ -1,4 +1,4 @@
-"""JSON lines: every record on the disk when it is known; an ended run can be gone on with.
+"""JSON lines: each record is on the disk at once, and an ended run can be resumed.
 
 A record is one line, written at once, so that a process killed at any moment leaves whole lines.
 Only a disk that fills up or a machine that loses power can leave half of one, at the end.
@@ -69,7 +69,7 @@ class Journal:
         return done
 
     def entries(self) -> Iterator[Entry]:
-        """What the file holds."""
+        """The records in the file."""
         for number, line in enumerate(self._whole_lines()):
             yield self._entry(line, number)
 

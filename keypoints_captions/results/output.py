@@ -1,4 +1,4 @@
-"""Where a command's results go: standard output, or a file, which may be an earlier run's."""
+"""Output of a command line: standard output, or a file, new or resumed."""
 
 import argparse
 import sys

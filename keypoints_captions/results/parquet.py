@@ -1,4 +1,4 @@
-"""Parquet: one file at the end, made from a journal of JSON lines that grows beside it.
+"""Parquet files, made at the end from JSON lines that are written beside them.
 
 A Parquet file is readable only once its last bytes are written, so a run that is killed would
 leave nothing. Part files in a folder would survive, but each record on the disk when it is known
@@ -96,7 +96,7 @@ class ParquetFile:
 
 
 def journal_of(path: Path) -> Path:
-    """Where the records of a Parquet file stand while its run goes on."""
+    """The file that holds a Parquet file's records while the run goes on."""
     return path.with_name(f"{path.name}.journal")
 
 

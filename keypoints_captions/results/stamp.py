@@ -1,4 +1,4 @@
-"""What tells whether a photo is the one that an earlier run has seen."""
+"""Size and time of a photo's file, to tell whether it changed since an earlier run."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Seconds and memory of the app's start: `python -m train.evaluate app`."""
+"""Benchmark of the app's start, seconds and memory: `python -m train.evaluate app`."""
 
 import argparse
 import subprocess

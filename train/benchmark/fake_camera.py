@@ -1,4 +1,4 @@
-"""A camera for Chromium that shows a face moved along a known path.
+"""A fake camera for Chromium: a face that moves along a known path.
 
 Every frame carries its number as a row of black and white squares, so that a test can tell which
 frame of the path the page shows.
@@ -33,7 +33,7 @@ class Route:
         return round(RATE * (2 * self.rest + self.there + self.back))
 
     def place(self, index: int) -> Place:
-        """Where the face is in a frame."""
+        """Position of the face in a frame."""
         turns = np.cumsum([0.0, self.rest, self.there, self.rest, self.back]) * RATE
         share = float(np.interp(index, turns, [0.0, 0.0, 1.0, 1.0, 0.0]))
         one, other = self.start, self.end

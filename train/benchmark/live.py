@@ -1,4 +1,4 @@
-"""Figures of the live view: `python -m train.evaluate live`.
+"""Benchmark of live tracking: `python -m train.evaluate live`.
 
 The face is the free astronaut photo, moved along known paths with camera noise.
 """
@@ -83,7 +83,7 @@ def print_jitter(fact: AddRow, pipeline: FacialKeypoints, smoothing: float) -> N
 
 
 def print_lag(fact: AddRow, pipeline: FacialKeypoints, smoothing: float) -> None:
-    """How far what is drawn is behind the face, in time."""
+    """Delay of the drawn points behind the face, in milliseconds."""
     steadily = f"steady motion, {1000 * SPEED:.0f} px/s"
     for name, path, length in ((steadily, steady, STEADY_FILM), ("swaying", sway, SWAY_FILM)):
         show = follow(pipeline, Film(path), length, smoothing)
@@ -117,7 +117,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Show:
-    """What a page would draw: the newest answer that has arrived, carried on."""
+    """Points as a page would draw them: the newest answer, moved on by its velocity."""
 
     answers: list[Answer]
 

@@ -1,4 +1,4 @@
-"""The live view from its users' side: what a browser shows, and ten streams at once.
+"""Benchmark of the live view in a browser, and of ten streams at once.
 
 Part of `python -m train.evaluate live`; each measurement starts a page of its own.
 """

@@ -1,4 +1,4 @@
-"""Many visitors at once: real clients of the page's API, each in a thread, in one process."""
+"""Clients of the page's API for load tests, each in a thread of one process."""
 
 import multiprocessing
 import os
@@ -21,7 +21,7 @@ BUSY_PAUSE = 1.0  # seconds that a client waits who was told that the page is bu
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of the page.
+    """A load test: clients, duration, endpoints, photos.
 
     tabs: keys of `ENDPOINTS`, asked in turn. uploads: whether each request sends a photo that the
     server has not seen; each client sends its own again and again otherwise.
@@ -37,7 +37,7 @@ class Load:
 
 @dataclass
 class Tally:
-    """What became of it.
+    """Results of a load test.
 
     latencies: seconds of each answered request. busy: requests told that the page is busy.
     errors: by message. seconds: from the first request to the last answer. cpu_seconds: what the

@@ -1,4 +1,4 @@
-"""What the models do by themselves, in one process: the measure for what the page makes of them."""
+"""Throughput of the models alone, the reference for the page's throughput."""
 
 import multiprocessing
 import time

@@ -1,4 +1,4 @@
-"""Videos of a face whose every motion is known: the free astronaut photo, moved along a path.
+"""Synthetic videos of a face with known motion, made of the free astronaut photo.
 
 The face is cut out of NASA's portrait of Eileen Collins (public domain, in scikit-image) and laid
 over a plain background, so that its points in every frame are those at rest, moved with it.
@@ -22,7 +22,7 @@ _CENTRE, _SIZE, _REACH = (224.0, 126.0), 70.0, (98, 118)
 
 @dataclass(frozen=True)
 class Place:
-    """Where a face is in a frame.
+    """Position of a face in a frame.
 
     x, y: its middle, pixels. size: about the `face_size` of its points, pixels. roll: degrees,
     clockwise as the viewer sees it.

@@ -1,4 +1,4 @@
-"""Starts the page as a user would, for tests, screenshots and measurements."""
+"""Starting the page as a user does, for tests, screenshots and benchmarks."""
 
 import os
 import shutil
@@ -43,13 +43,6 @@ def start_app(folder: Path, *arguments: str, **variables: str) -> subprocess.Pop
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-
-
-@contextmanager
-def running_app(folder: Path) -> Iterator[str]:
-    """The address of a page that runs until the end of the `with`."""
-    with app_process(folder) as (_, address):
-        yield address
 
 
 @contextmanager

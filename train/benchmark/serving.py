@@ -1,4 +1,4 @@
-"""Figures of the page under load: `python -m train.evaluate serving`, on an idle machine.
+"""Benchmark of the page under load: `python -m train.evaluate serving`.
 
 Starts the page on the loopback address and sends real clients to it, which run on the same cores.
 """
@@ -71,7 +71,10 @@ def run(options: argparse.Namespace) -> None:
 
 @dataclass
 class Server:
-    """What the page's process took. memory: MiB, once a second. cpu_seconds: while watched."""
+    """Memory and processor time of the page's process.
+
+    memory: MiB, once a second. cpu_seconds: while watched.
+    """
 
     memory: list[float] = field(default_factory=list)
     cpu_seconds: float = 0.0

@@ -1,4 +1,4 @@
-"""What live frames and captions cost each other: `python -m train.evaluate sharing`.
+"""Benchmark of live frames and captions on shared cores: `python -m train.evaluate sharing`.
 
 One camera sends 30 frames a second while several visitors ask for captions without a pause: with
 live frames beside the compute slots, as the page does it, and with live frames that wait for one.

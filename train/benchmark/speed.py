@@ -1,4 +1,4 @@
-"""Milliseconds of the keypoint half: `python -m train.evaluate speed`, on an idle machine."""
+"""Benchmark of the keypoint pipeline, in milliseconds: `python -m train.evaluate speed`."""
 
 import argparse
 import statistics

@@ -1,4 +1,4 @@
-"""Random canvases that the detector trains on, made of photos and of face crops.
+"""Augmentation for the face detector: random canvases of photos and face crops.
 
 A canvas is a zoomed and turned part of a photo, four of them side by side (mosaic), a face crop
 as a photo of its own, or face crops pasted into a photo without faces, beside pasted places

@@ -1,4 +1,4 @@
-"""A canvas of the detector's training, and the faces on it."""
+"""`Canvas`: a training picture of the detector and the faces on it."""
 
 from dataclasses import dataclass
 

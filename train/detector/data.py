@@ -1,4 +1,4 @@
-"""Photos and faces that the detector learns from: a teacher's boxes, and crops with 68 points.
+"""Training data of the detector: photos with a teacher's boxes, crops with 68 points.
 
 `face_boxes.csv` beside the photos is the teacher's table: `file, x, y, w, h, score, right_eye_x,
 right_eye_y, left_eye_x, left_eye_y`, pixels of the photo, one face a row; a row with empty fields

@@ -1,4 +1,4 @@
-"""Everything a run of the detector learns from and is chosen by."""
+"""The detector's training and validation sets."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ def scenes_of_faces(faces: Iterable[LabelledFace]) -> list[Scene]:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a run learns from and is chosen by; `is_ytf` (N,) bool tells the faces' source."""
+    """Training and validation data of a run; `is_ytf` (N,) bool tells the faces' source."""
 
     photos: list[Scene]
     faces: list[Scene]

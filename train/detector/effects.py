@@ -1,4 +1,4 @@
-"""What happens to the detector's canvases: pasting, covered faces, light, blur and compression."""
+"""Effects on the detector's canvases: pasting, covered faces, light, blur, compression."""
 
 from functools import cache, partial
 

@@ -1,4 +1,4 @@
-"""Where the 68 points lie in the boxes of OpenCV's cascades: the constants of `HaarDetector`.
+"""Position of the 68 points in Haar cascade boxes: the constants of `HaarDetector`.
 
     python -m train.detector.haar_boxes --data FACES
 

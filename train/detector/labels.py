@@ -1,4 +1,4 @@
-"""What the keypoint CNN adds to a teacher's face boxes: landmark boxes and five points.
+"""Labels by the keypoint CNN: landmark boxes and five points for a teacher's face boxes.
 
     python -m train.detector.labels --photos CAPTIONS --output runs/detector/labels.npz
 

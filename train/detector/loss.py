@@ -1,4 +1,4 @@
-"""What the detector's cells should say, and the loss when they do not."""
+"""Targets and loss of the detector's cells."""
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ WEIGHTS = {"score": 1.0, "box": 2.0, "points": 1.0}
 
 
 def assign(boxes: Tensor, ignored: Tensor, sizes: list[torch.Size]) -> tuple[Tensor, Tensor]:
-    """Which face each cell answers for.
+    """Assignment of faces to cells.
 
     Args:
         boxes: (N, K, 4) float32, left, top, right, bottom, pixels of the canvas; a box of no area

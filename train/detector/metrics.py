@@ -1,4 +1,4 @@
-"""How well boxes are found: recall, precision and average precision, by size of face."""
+"""Recall, precision and average precision of face boxes, by size of face."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Hard negatives: what a trained detector takes for faces on training photos without one.
+"""Hard negative mining: false faces of a trained detector on photos without faces.
 
     python -m train.detector.mining --photos CAPTIONS --output runs/detector/mined.npz \\
         --held-out CAPTIONS/coco_val.json CAPTIONS/flickr8k_val.json

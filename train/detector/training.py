@@ -1,4 +1,4 @@
-"""What the face detector learns, as the training loop wants it."""
+"""The face detector as a task of the training loop."""
 
 import copy
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What chooses the detector's checkpoints: held-out photos with the teacher's boxes, and faces."""
+"""Validation of the detector: held-out photos with the teacher's boxes, and faces."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Batches of an epoch, and how they are prepared ahead of the training step."""
+"""Batches of an epoch, prepared ahead of the training step."""
 
 import random
 from collections import deque

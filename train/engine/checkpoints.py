@@ -15,7 +15,7 @@ def save_checkpoint(path: Path, **state: Any) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote, or None where there is no file; runs no pickled code."""
+    """Reads what `save_checkpoint` wrote, None without a file; no pickled code is run."""
     if not path.exists():
         return None
     return torch.load(path, map_location=device, weights_only=True)

@@ -1,4 +1,4 @@
-"""What the trainings of the face detector and of the keypoint CNN share."""
+"""Options and steps that the detector's and the keypoint CNN's trainings share."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What a network learnt, taken over by a larger one."""
+"""Growing a network: weights of a small network taken over by a larger one."""
 
 from collections.abc import Mapping
 

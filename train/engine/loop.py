@@ -18,13 +18,13 @@ from train.engine.reports import Report
 
 
 class Task(Protocol):
-    """What is learnt, from which batches, by which loss: all that the loop asks for."""
+    """A task for the loop: the model, its batches, its loss and its validation."""
 
     model: nn.Module
     groups: list[dict[str, Any]]  # AdamW's parameter groups, each with its top learning rate `lr`
 
     def keys(self, epoch: int) -> Sequence[Any]:
-        """What names this process's batches of an epoch; the same on every run."""
+        """Keys of this process's batches of an epoch; the same on every run."""
         ...
 
     def batches(self, keys: Iterable[Any]) -> Iterable[Any]:
@@ -36,17 +36,17 @@ class Task(Protocol):
         ...
 
     def validate(self, model: Any) -> tuple[float, dict[str, float]]:
-        """What the best checkpoint has most of, and the figures to report."""
+        """The score that the best checkpoint is chosen by, and the figures to report."""
         ...
 
     def best(self, model: Any) -> dict[str, Any]:
-        """What best.pt holds of a validated model, beside `scores`, `step` and `minutes`."""
+        """Content of best.pt for a validated model, beside `scores`, `step` and `minutes`."""
         ...
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long and how carefully a network learns."""
+    """Options of the loop."""
 
     epochs: int = 30
     minutes: float = 0.0  # the schedule ends here at the latest; 0 for no limit

@@ -1,4 +1,4 @@
-"""Settings of a training: dataclasses as command line options and as JSON recipes."""
+"""Training options: dataclasses as command-line options and JSON recipes."""
 
 import argparse
 import dataclasses
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class UsageError(ValueError):
-    """What is asked for cannot be done: the message says why."""
+    """An option that cannot be followed; the message says why."""
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:

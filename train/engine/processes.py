@@ -39,7 +39,7 @@ class Process:
             dist.barrier()
 
     def first_alone(self, make: Callable[[], Made]) -> Made:
-        """What `make` makes; the first process makes it before the others, who find its files."""
+        """The result of `make`; the first process calls it first, the others find its files."""
         made = [make()] if self.is_main else []
         self.wait()
         return made[0] if made else make()

@@ -1,4 +1,4 @@
-"""Reports of a running training: lines on the terminal, and TensorBoard's event files."""
+"""Progress reports of a training: terminal lines and TensorBoard event files."""
 
 import time
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Every published figure: `python -m train.evaluate keypoints|detection|captioning|… …`."""
+"""Command line of all evaluations: `python -m train.evaluate keypoints|detection|…`."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""Every published figure of the face detectors: `python -m train.evaluate detection`.
+"""Evaluation of the face detectors: `python -m train.evaluate detection`.
 
 Photos are held out from training; a teacher's boxes stand for the truth, doubtful ones counting
 neither way. Sizes of faces are sides (root of the area) of the teacher's boxes, in pixels.
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
 def print_thresholds(
     report: Report, scenes: Sequence[Scene], found: Sequence[Sequence[Detection]]
 ) -> None:
-    """What `cnn_detector.MIN_SCORE` could be."""
+    """Recall, precision and false boxes for each possible `MIN_SCORE`."""
     matches = together(_matched(scenes, found, (24.0, math.inf)))
     empty = [boxes for scene, boxes in zip(scenes, found, strict=True) if not len(scene)]
     heading = "Score from which a detection counts (CNN; faces of at least 24 pixels)"
@@ -133,7 +133,7 @@ def print_false_boxes(
     found: dict[str, list[list[Detection]]],
     pipeline: FacialKeypoints,
 ) -> None:
-    """What the keypoint CNN's face score throws out: false boxes, and faces with them."""
+    """False boxes and faces that the keypoint CNN's face score removes."""
     empty = [number for number, scene in enumerate(scenes) if not len(scene)]
     heading = f"False boxes a photo, {len(empty)} photos in which the teacher saw no face"
     stages = {"alone": "detector alone", "after the keypoint CNN's face score": "face score"}

@@ -1,4 +1,4 @@
-"""Figures of the face detectors on single faces with 68 points; see `train.evaluate.detection`."""
+"""Evaluation of the face detectors on single faces with 68 points."""
 
 import math
 from collections.abc import Sequence

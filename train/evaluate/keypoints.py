@@ -1,4 +1,4 @@
-"""Every published figure of the keypoint half: `python -m train.evaluate keypoints`.
+"""Evaluation of the keypoint network and pipeline: `python -m train.evaluate keypoints`.
 
 Errors are NME over the distance of the outer eye corners, in %. "Landmark boxes" starts from the
 upright box of the labels; "whole pipeline" starts from the picture alone.
@@ -130,7 +130,7 @@ def print_errors(
 
 
 def print_steps(report: Report, sets: dict[str, LoadedFaces], network: KeypointNet) -> None:
-    """What the second pass and the mirrored reading are worth."""
+    """Errors with one and two passes, with and without mirroring."""
     variants = {
         "1 pass": (1, False),
         "1 pass, mirrored": (1, True),

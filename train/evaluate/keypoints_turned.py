@@ -1,4 +1,4 @@
-"""Heads turned in depth, and photos turned on their side: part of `train.evaluate keypoints`.
+"""Evaluation on heads turned in depth and on photos turned by quarters.
 
 Errors of heads turned in depth are in % of √(w · h) of the landmark box, as for AFLW2000-3D: the
 outer eye corners of a profile lie close together.

@@ -147,7 +147,7 @@ def load(card: Card) -> str:
 
 
 def sharing(card: Card) -> str:
-    """What live frames and captions cost each other."""
+    """Live frames and captions on the same cores."""
     rows = []
     for way in dict.fromkeys((result.metric_args or {})["way"] for result in card.table("sharing")):
         rates = [

@@ -1,4 +1,4 @@
-"""Every trained network as an ONNX file, made anew from its safetensors file.
+"""Export of the trained networks as ONNX files: `python -m train.export`.
 
     python -m train.export                                   (after every change of weights)
     python -m train.export facial_keypoints face_detector --weights FOLDER

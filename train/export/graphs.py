@@ -1,4 +1,4 @@
-"""From a torch module to an ONNX graph: named inputs, outputs and sizes, weights still float32."""
+"""Conversion of a torch module to an ONNX graph with named inputs and outputs."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Weights of ONNX graphs: kept as float16, computed with as float32.
+"""float16 storage of ONNX weights that are computed with in float32.
 
 They are in the graph's own file, or in the safetensors file beside it, to which the graph then
 points (ONNX's "external data": file, offset, length). A safetensors file is the length of its
@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where a float16 tensor lies in a file: its first byte, and how many."""
+    """Place of a float16 tensor in a file: its first byte, and the number of bytes."""
 
     file: Path
     offset: int

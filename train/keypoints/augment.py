@@ -1,4 +1,4 @@
-"""Random views of a labelled face: what the keypoint CNN trains on.
+"""Augmentation for the keypoint CNN: random views of a labelled face.
 
 Geometry mimics a detector's imprecise boxes and the refinement's precise ones; the rest
 mimics cameras, networks and hands in front of faces.

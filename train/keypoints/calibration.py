@@ -1,4 +1,4 @@
-"""The keypoint CNN's stated confidence, brought to what validation faces say.
+"""Calibration of the keypoint CNN's confidence on validation faces.
 
     python -m train.keypoints.calibration --data FACES --weights weights/facial_keypoints
 
@@ -59,7 +59,7 @@ class CalibrationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """What the network says of N views, each read mirrored too, and what is true.
+    """Predictions for N views, each also read mirrored, and the truth.
 
     features: (N, 68, C) float32 under each point's heat map. log_scale: (N, 68) float32, of them.
     tolerance: (N, 68) float32, distance in crop coordinates within which a point is right.
@@ -156,7 +156,7 @@ def _weights(sources: np.ndarray, turned: float) -> np.ndarray:
 
 
 def fit(seen: Seen, config: CalibrationConfig) -> Fit:
-    """What makes the confidences true."""
+    """Fits the calibration."""
     spread = seen.features.std(dim=(0, 1)) + 1e-3
     factor, common, shift = torch.zeros(1), torch.zeros(len(spread)), torch.zeros(len(FLIP))
     free = [part.requires_grad_() for part in (factor, common, shift)]

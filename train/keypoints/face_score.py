@@ -1,4 +1,4 @@
-"""The keypoint CNN's face score, trained alone on what the face detector takes for faces.
+"""Training of the face score alone, on what the detector takes for faces.
 
     python -m train.keypoints.face_score --photos CAPTIONS --faces FACES \\
         --weights weights/facial_keypoints \\
@@ -88,7 +88,7 @@ def truths(found: Sequence[Detection], scene: Scene) -> list[bool | None]:
 def detector_examples(
     scenes: Sequence[Scene], detector: CnnDetector, network: KeypointNet
 ) -> Examples:
-    """What the detector takes for faces on the scenes' photos, each as it is and mirrored."""
+    """The detector's boxes on the scenes' photos, each as it is and mirrored."""
     size = network.config.input_size
     parts = [_no_examples(network)]
     for scene in tqdm(scenes, unit="photo", mininterval=30):

@@ -1,4 +1,4 @@
-"""What is not a face: photos without one, and the places in them that a Haar cascade takes for one.
+"""Photos without faces, and the places in them that a Haar cascade takes for faces.
 
     python -m train.keypoints.non_faces --background PHOTOS --output runs/false_alarms.npz
 

@@ -1,4 +1,4 @@
-"""Contact sheets of labelled faces, so that a person sees whether labels are right."""
+"""Contact sheets of labelled faces, for checking labels by eye."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the keypoint CNN learns, as the training loop wants it."""
+"""The keypoint CNN as a task of the training loop."""
 
 import copy
 import math

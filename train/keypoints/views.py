@@ -1,4 +1,4 @@
-"""Random views of faces, and of what is none, that the keypoint CNN learns from."""
+"""Batches of random views of faces and non-faces for the keypoint CNN."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class TrainConfig(CnnConfig):
 
 @dataclass(frozen=True)
 class NonFaces:
-    """What teaches the face score; both may be empty.
+    """Training data of the face score; both may be empty.
 
     photos: (H, W, 3) uint8 RGB each, without a face. false_alarms: (N, S, S, 3) uint8 RGB.
     """

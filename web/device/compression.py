@@ -1,4 +1,4 @@
-"""Files compressed once, with brotli and gzip, and kept: what browsers fetch by the megabyte."""
+"""Brotli and gzip copies of large files, compressed once and cached."""
 
 import gzip
 import hashlib
@@ -20,7 +20,7 @@ _SMALL = 400  # bytes; below this nothing is gained
 
 
 def compressed_folder() -> Path:
-    """Where the compressed copies lie, named by the checksum of what they are copies of."""
+    """The folder of the compressed copies, named by the checksum of the originals."""
     return Path(sys.prefix, "share", "photo-page", "compressed")
 
 

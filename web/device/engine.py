@@ -43,7 +43,7 @@ def version() -> str:
 
 
 def engine_folder() -> Path:
-    """Where the engine is or would be: in the virtual environment, like every other package."""
+    """The engine's folder: in the virtual environment, like every other package."""
     return Path(sys.prefix, "share", "photo-page", f"{_PACKAGE}-{version()}")
 
 

@@ -73,7 +73,7 @@ class DeviceFiles:
 
     @property
     def megabytes(self) -> int:
-        """What a browser fetches before it finds its first face, compressed, in whole megabytes."""
+        """Size of what a browser fetches before its first face, compressed, in whole megabytes."""
         needed = [self.engine.files.get(name) for name in PROCESSOR_FILES]
         files = [*filter(None, needed), *self.models.files.values()]
         return round(sum(compressed_size(file) for file in files) / 1e6)

@@ -1,4 +1,4 @@
-"""The few lines in the page that start a module of assets/."""
+"""Script tags that start a module of assets/."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Constants that the page's scripts need to draw faces and to save them."""
+"""Constants for the page's scripts that draw and save faces."""
 
 from typing import Any
 

@@ -73,7 +73,7 @@ def _pose(pose: Pose | None) -> str:
 
 
 def _dial(pose: Pose) -> str:
-    """Where the nose points (60° is the rim) on a head that tilts with the roll."""
+    """A drawing of the head pose: a head turned by the roll, and on it the nose's direction."""
     x, y = (max(-18.0, min(18.0, angle * 0.3)) for angle in (pose.yaw, -pose.pitch))
     return (
         '<svg class="dial" viewBox="-24 -24 48 48" width="64" height="64" aria-hidden="true">'

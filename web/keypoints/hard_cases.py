@@ -20,7 +20,7 @@ _OFF = 50.0  # % of the eye distance; points farther off are on something else
 
 @dataclass(frozen=True)
 class HardCase:
-    """What came of one picture.
+    """The result for one picture.
 
     picture: (SIDE, SIDE, 3) uint8 RGB with what was found drawn on it.
     error: mean distance of the points from those of the portrait as it was, moved along with it,

@@ -1,4 +1,4 @@
-"""The route that hands out engine, networks and scripts: compressed, kept by browsers for good."""
+"""The route of engine, networks and scripts for browsers: compressed and cached for good."""
 
 import mimetypes
 import threading
