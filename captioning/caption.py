@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+#: A caption of less confidence is a guess.
+GUESS = 0.6
+
 
 @dataclass(frozen=True)
 class Alternative:
@@ -24,12 +27,16 @@ class Word:
     attention: (rows, columns) float32, where in the photo the model looked for this word:
         a share for each cell of the grid that covers the whole photo, row 0 at the top, sum
         1; None for a model without attention.
+    confidence: 0..1, the chance that one of five people would use this word, or one that says the
+        same, to describe the photo, see `captioning.confidence`; None for a word such as "with",
+        which says nothing of the photo, and for a model without that calibration.
     """
 
     word: str
     probability: float
     alternatives: tuple[Alternative, ...]
     attention: np.ndarray | None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,18 @@ class Caption:
     words: tuple[Word, ...]
 
     @property
+    def confidence(self) -> float | None:
+        """The share of the caption's content words that people would use, as expected: the mean
+        of their confidences, 0..1. None where no word has one."""
+        known = [word.confidence for word in self.words if word.confidence is not None]
+        return sum(known) / len(known) if known else None
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether people would not use most of the caption's content words, as expected."""
+        return self.confidence is not None and self.confidence < GUESS
+
+    @property
     def sentence(self) -> str:
         """The text as a sentence, with a capital and a full stop, as for an alt text."""
         return f"{self.text[:1].upper()}{self.text[1:]}." if self.text else ""
@@ -58,6 +77,7 @@ class Caption:
             "log_probability": round(self.log_probability, 4),
             "words": [
                 {"word": word.word, "probability": round(word.probability, 4)}
+                | ({} if word.confidence is None else {"confidence": round(word.confidence, 4)})
                 for word in self.words
             ],
         }

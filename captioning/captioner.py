@@ -12,10 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from captioning.caption import Alternative, Caption, Word
+from captioning.confidence import Confidence
 from captioning.decoder import Decoder, DecoderConfig, Photos
 from captioning.encoder import Encoder, Preprocessing
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.options import SearchOptions
+from captioning.people import NeutralWords, Sure
 from captioning.search import (
     Found,
     Rules,
@@ -61,6 +63,8 @@ class Parts(NamedTuple):
     decoder: AnyDecoder
     vocabulary: Vocabulary
     preprocessing: Preprocessing
+    confidence: Confidence | None = None
+    sure: Sure | None = None
 
 
 def load_parts(folder: str | Path) -> Parts:
@@ -82,6 +86,8 @@ def load_parts(folder: str | Path) -> Parts:
         decoder,
         Vocabulary(decoder_facts["vocabulary"]),
         Preprocessing.from_dict(encoder_facts["preprocessing"]),
+        Confidence.from_dict(facts) if (facts := decoder_facts.get("confidence")) else None,
+        Sure.from_dict(facts) if (facts := decoder_facts.get("sure of people")) else None,
     )
 
 
@@ -96,6 +102,8 @@ class Captioner(HubModel):
         decoder: AnyDecoder,
         vocabulary: Vocabulary,
         preprocessing: Preprocessing,
+        confidence: Confidence | None = None,
+        sure: Sure | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
         self.device = torch.device(device)
@@ -103,6 +111,8 @@ class Captioner(HubModel):
         self.decoder = decoder.to(self.device).float().eval()
         self.vocabulary = vocabulary
         self.preprocessing = preprocessing
+        self.confidence = confidence
+        self.neutral = NeutralWords(vocabulary, sure) if sure else None
         self.precision = _encoder_precision(self.encoder)
         self.encoder.to(self.precision)
         # A step of the decoder is mostly the reading of its weights.
@@ -218,7 +228,7 @@ class Captioner(HubModel):
     @torch.inference_mode()
     def caption(self, photos: Photos, options: SearchOptions) -> list[list[Caption]]:
         """Captions of photos that `look` has encoded: a list for each, best first."""
-        return self._describe(photos, drain(self._search(photos, options)))
+        return self._describe(photos, drain(self._search(photos, options)), options)
 
     def stream(self, photo: Photos, options: SearchOptions) -> Iterator[Progress]:
         """Captions one photo and tells the best text after every word.
@@ -231,7 +241,7 @@ class Captioner(HubModel):
                 try:
                     step = next(search)
                 except StopIteration as stop:
-                    captions = tuple(self._describe(photo, stop.value)[0])
+                    captions = tuple(self._describe(photo, stop.value, options)[0])
                     yield Progress(captions[0].text, captions[0].words, captions)
                     return
             words = tuple(
@@ -249,7 +259,9 @@ class Captioner(HubModel):
             return sample_captions(self.decoder, photos, rules)
         return beam_search(self.decoder, photos, rules)
 
-    def _describe(self, photos: Photos, found: list[list[Found]]) -> list[list[Caption]]:
+    def _describe(
+        self, photos: Photos, found: list[list[Found]], options: SearchOptions
+    ) -> list[list[Caption]]:
         """Runs the decoder once over the captions found, for what is told of each word."""
         most = max(len(captions) for captions in found)
         length = 2 + max(len(caption.words) for captions in found for caption in captions)
@@ -267,14 +279,19 @@ class Captioner(HubModel):
         told = _Told(
             chosen=log_probabilities.gather(-1, words[..., 1:, None])[..., 0].tolist(),
             best=log_probabilities.topk(_RUNNERS_UP + 1, dim=-1),
+            log_probabilities=log_probabilities,
             attention=None if attention is None else attention.float().cpu().numpy(),
         )
         return [
-            [self._tell(caption, told, photo, i) for i, caption in enumerate(captions)]
+            _distinct(
+                self._tell(caption, told, photo, i, options) for i, caption in enumerate(captions)
+            )
             for photo, captions in enumerate(found)
         ]
 
-    def _tell(self, caption: Found, told: "_Told", photo: int, index: int) -> Caption:
+    def _tell(
+        self, caption: Found, told: "_Told", photo: int, index: int, options: SearchOptions
+    ) -> Caption:
         chosen = told.chosen[photo][index][: len(caption.words) + 1]
         values, numbers = (part[photo, index].tolist() for part in told.best)
         words = []
@@ -295,14 +312,30 @@ class Captioner(HubModel):
                     else _square(told.attention[photo, index, place]),
                 )
             )
-        return Caption(join_words(word.word for word in words), sum(chosen), tuple(words))
+        if self.neutral and options.neutral_people:
+
+            def probabilities(place: int) -> np.ndarray:
+                return told.log_probabilities[photo, index, place].exp().cpu().numpy()
+
+            words = self.neutral(words, probabilities, given=len(options.first_words))
+        described = Caption(join_words(word.word for word in words), sum(chosen), tuple(words))
+        return self.confidence.tell(described) if self.confidence else described
 
 
 @dataclass(frozen=True)
 class _Told:
     chosen: list[list[list[float]]]
     best: Sequence[Tensor]
+    log_probabilities: Tensor
     attention: np.ndarray | None
+
+
+def _distinct(captions: Iterable[Caption]) -> list[Caption]:
+    """The first of those with the same text: neutral words can make two captions one."""
+    found: dict[str, Caption] = {}
+    for caption in captions:
+        found.setdefault(caption.text, caption)
+    return list(found.values())
 
 
 def _square(attention: np.ndarray) -> np.ndarray:

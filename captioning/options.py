@@ -18,6 +18,7 @@ class SearchOptions:
     length_penalty: float = 0.7  # captions rank by log-probability / length ** this
     no_repeat: int = 2  # no run of so many words occurs twice, no word twice in a row; 0 allows it
     dangling_ends: bool = False  # whether a caption may end on "a" or "with the"
+    neutral_people: bool = True  # "person" where the model is not sure of man or woman
     temperature: float = 1.0  # of sampling; below 1 the likely words become likelier
     top_p: float = 0.9  # sampling draws from the fewest words that reach this probability
     first_words: tuple[str, ...] = ()  # the caption begins with these

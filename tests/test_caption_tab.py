@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from html import unescape as html_unescape
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,15 @@ def click(data: Any) -> gr.EventData:
     return gr.EventData(None, data)
 
 
-def word(text: str, probability: float, *others: Alternative) -> Word:
-    return Word(text, probability, others, np.full((2, 2), 0.25, np.float32))
+def word(
+    text: str, probability: float, *others: Alternative, confidence: float | None = None
+) -> Word:
+    return Word(text, probability, others, np.full((2, 2), 0.25, np.float32), confidence)
+
+
+def an_answer(answer: Answer, *captions: Caption) -> Answer:
+    """These captions for the answer's photo."""
+    return Answer(answer.photo, SearchOptions(), captions, 0.01)
 
 
 # The handlers
@@ -296,17 +304,42 @@ def test_each_number_begins_with_the_word_it_stands_at(answer: Answer) -> None:
 
 
 def test_unsure_words_are_marked_without_colour(answer: Answer) -> None:
-    words = [word("a", 0.9), word("cat", 0.05), word("'s", 0.6)]
-    html = in_the_making(words, [0, 0, 0])
-    assert html.count("unsure") == 1 and html.count("joined") == 1
-    assert "<span>A</span>" in html and "90%" in html and "5%" in html
-    captions = (Caption("a cat's", -3.0, tuple(words)),)
-    found = Answer(answer.photo, SearchOptions(), captions, 0.01)
-    html = told(found)
-    assert 'aria-label="cat, 5% sure, a guess"' in html and "Dashed" in html
-    assert "Dashed" not in told(
-        Answer(answer.photo, SearchOptions(), (Caption("a", -1.0, (word("a", 0.9),)),), 0.01)
-    )
+    words = (word("a", 0.9), word("cat", 0.99, confidence=0.05), word("'s", 0.6))
+    html = told(an_answer(answer, Caption("a cat's", -3.0, words)))
+    assert html.count(" unsure") == 1 and html.count(" joined") == 1
+    assert "<span>A</span></button>" in html and "<small>5%</small>" in html
+    assert 'aria-label="a"' in html and 'aria-label="cat, 5% sure, a guess"' in html
+    assert "one of five people would use it" in html and "Dashed" in html
+    sure = Caption("cat", -1.0, (word("cat", 0.9, confidence=0.8),))
+    assert "Dashed" not in told(an_answer(answer, sure))
+
+
+def test_without_a_calibration_no_chance_is_claimed(answer: Answer) -> None:
+    html = told(an_answer(answer, Caption("a cat", -3.0, (word("a", 0.9), word("cat", 0.9)))))
+    assert "90%" not in html and "Below a word" not in html and "guess" not in html
+    assert "90%" not in in_the_making([word("a", 0.9)], [0])
+
+
+def test_a_guess_is_called_so_and_the_runner_up_offered(answer: Answer) -> None:
+    guess = Caption("a cat", -3.0, (word("a", 0.9), word("cat", 0.9, confidence=0.2)))
+    other = Caption("a <dog>", -4.0, (word("a", 0.9), word("<dog>", 0.9, confidence=0.9)))
+    html = told(an_answer(answer, guess, other))
+    assert html.count("This is a guess") == 1 and "about 2 in 10" in html
+    assert 'data-caption="1">A &lt;dog&gt;.</button>' in html
+    assert 'alt="Probably: a cat."' in html_of_copies(shown(an_answer(answer, guess)))
+    sure = an_answer(answer, other, guess)
+    assert 'data-told="1" hidden><strong>This is a guess' in told(sure)
+    assert "It also thought of" not in told(an_answer(answer, guess))
+
+
+def html_of_copies(html: str) -> str:
+    return html_unescape(re.sub(r"<[^>]*>", "", html[html.index('class="copies"') :]))
+
+
+def test_the_models_own_probability_is_told_beside_the_chance(answer: Answer) -> None:
+    caption = Caption("cat", -1.0, (word("cat", 0.98, confidence=0.74),))
+    html = shown(an_answer(answer, caption))
+    assert "own probability is 98%" in html and "people agreed with 74%" in html
 
 
 def test_the_likeliest_word_and_the_end_among_the_rivals(answer: Answer) -> None:

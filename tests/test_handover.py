@@ -7,15 +7,7 @@ import gradio as gr
 import pytest
 
 from web.components import PhotoInput, Upload
-from web.photo_transfer import alt_text, alt_text_line, photo_to_carry, same_photo
-
-
-@pytest.mark.parametrize(
-    ("faces", "expected"),
-    [(0, "A man's hat."), (1, "A man's hat, 1 face."), (2, "A man's hat, 2 faces.")],
-)
-def test_caption_and_faces_in_one_line(faces: int, expected: str) -> None:
-    assert alt_text("A man's hat.", faces) == expected
+from web.photo_transfer import alt_text_line, photo_to_carry, same_photo
 
 
 def test_the_line_is_text_not_markup() -> None:

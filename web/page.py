@@ -6,12 +6,13 @@ import gradio as gr
 
 import web.captions.tab
 import web.keypoints.tab
+from captioning.alt_text import alt_text
 from web.api_section import build_api_section
 from web.components import ASSETS, DRAWING_BUDGET, Upload, private
 from web.device.files import DeviceFiles
 from web.gradio_internals import PageBlocks, RequestQueue, forget_session, use_request_queue
 from web.models import Background
-from web.photo_transfer import PhotoTab, alt_text, alt_text_line, photo_to_carry, same_photo
+from web.photo_transfer import PhotoTab, alt_text_line, photo_to_carry, same_photo
 
 if TYPE_CHECKING:
     from web.captions.answer import Answer
@@ -70,7 +71,7 @@ def _connect(faces: PhotoTab, captions: PhotoTab) -> None:
     def tell(found: "PhotoAnswer | None", said: "Answer | None") -> list[str]:
         if found is None or said is None or not same_photo(found.path, said.photo.path):
             return ["", ""]
-        return [alt_text_line(alt_text(said.captions[0].sentence, len(found.faces)))] * 2
+        return [alt_text_line(alt_text(said.captions[0], len(found.faces)))] * 2
 
     for tab, carried, other, shown in (
         (faces, from_faces, captions, "['captions']"),

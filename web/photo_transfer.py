@@ -60,13 +60,6 @@ def same_photo(a: Path, b: Path) -> bool:
         return False
 
 
-def alt_text(sentence: str, faces: int) -> str:
-    """A caption, as a sentence, and how many faces there are, in one line."""
-    if not faces:
-        return sentence
-    return f"{sentence.rstrip('.')}, {'1 face' if faces == 1 else f'{faces} faces'}."
-
-
 def alt_text_line(text: str) -> str:
     """HTML of the line, with a button that copies it (see assets/page.js)."""
     return (

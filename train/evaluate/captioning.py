@@ -139,9 +139,13 @@ def say(
 
 
 def told(captions: Sequence[Caption]) -> list[Told]:
-    """The captions with the chances stated under their words."""
+    """The captions with the chances stated under their words, the model's own where the weights
+    have no calibration."""
     return [
-        Told([word.word for word in caption.words], [word.probability for word in caption.words])
+        Told(
+            [word.word for word in caption.words],
+            [w.probability if w.confidence is None else w.confidence for w in caption.words],
+        )
         for caption in captions
     ]
 

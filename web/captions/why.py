@@ -10,6 +10,7 @@ from html import escape
 import cv2
 import numpy as np
 
+from captioning.alt_text import alt_text
 from captioning.attention import heat_map, name_place
 from captioning.caption import Alternative, Caption, Word
 from captioning.options import SearchOptions
@@ -53,7 +54,7 @@ def shown(answer: Answer, chosen: int | None = None) -> str:
             how = "given" if given else answer.options.method
             reasons.append(_reasons(key, word, hidden, begin, how))
     hint = "" if chosen is None else " hidden"
-    picture = _picture(answer.photo, answer.captions[0].sentence)
+    picture = _picture(answer.photo, alt_text(answer.captions[0]))
     return (
         f'<div class="why"><figure>{picture}{"".join(heats)}</figure>'
         f'<div class="reasons" aria-live="polite"><section data-why=""{hint}>'
@@ -92,11 +93,16 @@ def _reasons(key: str, word: Word, hidden: str, begin: Iterator[int], how: str) 
         key=lambda other: -other.probability,
     )
     if how == "given" or rivals[0].word != word.word:
-        looked += _CHOSEN[how]
+        looked += f"{_CHOSEN[how]} "
+    if word.confidence is not None:
+        looked += (
+            f"The model’s own probability is {percent(word.probability)}; of words told so for "
+            f"other photos, people agreed with {percent(word.confidence)}."
+        )
     numbers = {other.word: next(begin) for other in word.alternatives if can_follow(other.word)}
     rows = "".join(_rival(other, numbers.get(other.word), word) for other in rivals)
     return (
-        f'<section data-why="{key}"{hidden}><h2>Why “{escape(word.word)}”?</h2><p>{looked}</p>'
+        f'<section data-why="{key}"{hidden}><h2>Why “{escape(word.word)}”?</h2><p>{looked.strip()}</p>'
         f'<ol class="rivals">{rows}</ol></section>'
     )
 
@@ -143,11 +149,12 @@ def _score(caption: Caption, options: SearchOptions) -> float:
 def _copies(answer: Answer) -> str:
     rows = []
     for index, caption in enumerate(answer.captions):
-        snippet = f'<img src="{escape(answer.photo.name)}" alt="{escape(caption.sentence)}">'
+        text = alt_text(caption)
+        snippet = f'<img src="{escape(answer.photo.name)}" alt="{escape(text)}">'
         hidden = " hidden" if index else ""
         rows.append(
             f'<div class="copies" data-told="{index}"{hidden}>'
-            f'<button type="button" data-copy="{escape(caption.sentence)}">Caption</button>'
+            f'<button type="button" data-copy="{escape(text)}">Alt text</button>'
             f'<button type="button" data-copy="{escape(snippet)}">HTML with alt text</button>'
             f'<span class="unseen" role="status"></span><code>{escape(snippet)}</code></div>'
         )

@@ -15,12 +15,13 @@ import time
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from captioning.alt_text import alt_text
 from captioning.caption import Caption, Word
 from captioning.vocabulary import join_words
 from web.captions.answer import Answer
 
-#: Words below this probability are marked.
-UNSURE = 0.3
+#: Words that fewer people would use are marked.
+UNSURE = 0.4
 _WORD_EVERY = 0.06  # seconds; words found faster than this fade in one after the other
 
 
@@ -48,7 +49,7 @@ def summary(answer: Answer) -> str:
         f"<strong>{'1 caption' if count == 1 else f'{count} captions'}</strong> "
         f"<span>for <b>{escape(answer.photo.name)}</b>: {look:.0f} ms to look at it, "
         f"{search:.0f} ms to find the words</span>"
-        f'<span class="unseen">: {escape(answer.captions[0].sentence)}</span></div>'
+        f'<span class="unseen">: {escape(alt_text(answer.captions[0]))}</span></div>'
     )
 
 
@@ -82,7 +83,33 @@ def told(answer: Answer, delays: Sequence[float] = (), chosen: int | None = None
             f'<p class="begun">Begins with “{words}”, as asked. '
             '<button type="button" class="as-link" data-begin="0">Start over</button></p>'
         )
-    return f'<div class="told">{"".join(sections)}{begun}{_legend(all_words)}</div>'
+    guess = _guess(answer.captions)
+    return f'<div class="told">{"".join(sections)}{guess}{begun}{_legend(all_words)}</div>'
+
+
+def _guess(captions: Sequence[Caption]) -> str:
+    """Says of each caption that is a guess that it is one, and offers the runner-up."""
+    notes = []
+    for index, caption in enumerate(captions):
+        if not caption.is_guess or caption.confidence is None:
+            continue
+        hidden = " hidden" if index else ""
+        other = 1 if index == 0 else 0
+        instead = ""
+        if other < len(captions):
+            instead = (
+                f' It also thought of: <button type="button" class="as-link" '
+                f'data-caption="{other}">{escape(captions[other].sentence)}</button>'
+            )
+        notes.append(
+            f'<p class="guess" data-told="{index}"{hidden}><strong>This is a guess.</strong> Of '
+            f"its words, people would use about {_of_ten(caption.confidence)}.{instead}</p>"
+        )
+    return "".join(notes)
+
+
+def _of_ten(share: float) -> str:
+    return f"{round(10 * share)} in 10"
 
 
 def _sentence(
@@ -90,11 +117,10 @@ def _sentence(
 ) -> str:
     buttons = []
     for place, word in enumerate(caption.words):
-        sure = f"{percent(word.probability)} sure" + (", a guess" if _unsure(word) else "")
         buttons.append(
             f'<button type="button" class="word{_marks(word)}"{_delayed(delays, place)} '
             f'data-word="{index}-{place}" aria-pressed="{"true" if place == chosen else "false"}" '
-            f'aria-label="{escape(word.word)}, {sure}">{_face(word, place)}</button>'
+            f'aria-label="{escape(word.word)}{_sure(word)}">{_face(word, place)}</button>'
         )
     hidden = " hidden" if index else ""
     return (
@@ -108,12 +134,21 @@ def _delayed(delays: Sequence[float], place: int) -> str:
 
 
 def _face(word: Word, place: int) -> str:
-    """The word over its probability, as a bar and in numbers."""
+    """The word over the chance that people would use it, as a bar and in numbers; words such as
+    "with" and words of a search that goes on have none."""
     text = word.word[:1].upper() + word.word[1:] if place == 0 else word.word
+    if word.confidence is None:
+        return f"<span>{escape(text)}</span>"
     return (
-        f'<span>{escape(text)}</span><i class="bar" style="--value:{word.probability:.3f}"></i>'
-        f"<small>{percent(word.probability)}</small>"
+        f'<span>{escape(text)}</span><i class="bar" style="--value:{word.confidence:.3f}"></i>'
+        f"<small>{percent(word.confidence)}</small>"
     )
+
+
+def _sure(word: Word) -> str:
+    if word.confidence is None:
+        return ""
+    return f", {percent(word.confidence)} sure" + (", a guess" if _unsure(word) else "")
 
 
 def _marks(word: Word) -> str:
@@ -122,11 +157,15 @@ def _marks(word: Word) -> str:
 
 
 def _unsure(word: Word) -> bool:
-    return word.probability < UNSURE
+    return word.confidence is not None and word.confidence < UNSURE
 
 
 def _legend(words: Iterable[Word]) -> str:
-    text = "Below each word: how sure the model was of it."
+    words = list(words)
+    if all(word.confidence is None for word in words):
+        return ""
+    text = "Below a word: the chance that one of five people would use it for this photo, or a "
+    text += "word that says the same."
     if any(map(_unsure, words)):
         text += f" <u>Dashed</u>: a guess, under {UNSURE:.0%}."
     return f'<p class="footnote">{text}</p>'
