@@ -152,7 +152,7 @@ def test_a_photo_streams_word_by_word(page: gr.Blocks, examples: Path) -> None:
     assert "data:image/jpeg" in first[VIEW] and first[FIRST_WORDS] == ""
     counts = [step[WORDS].count('class="word') for step in steps]
     assert counts[0] == 1 and max(counts) > 3
-    assert all("%" in step[WORDS] and "<button" not in step[WORDS] for step in steps)
+    assert all("<button" not in step[WORDS] for step in steps)
     assert last[ANSWER].photo.name == "coffee.jpg"
     assert last[WORDS].count('data-told="') == 3
 

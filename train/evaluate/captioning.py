@@ -4,6 +4,7 @@
     … captioning --data DATA --model NAME=FOLDER --model …         several, as exported, in a table
     … captioning --data DATA --neighbour                           with the baseline
     … captioning --data DATA --sheet out/captions.png              20 best and 20 worst photos
+    … captioning --data DATA --retrieval runs/retrieval            do captions find their photos?
 
 A second table has the captions as people read them, and the same of the people.
 
@@ -41,6 +42,7 @@ from train.captioning.words.figures import (
     people_figures,
     word_cells,
 )
+from train.captioning.words.retrieval import CaptionRetrieval
 from train.engine.batches import prefetch
 from train.figures import Column, Report, add_card_argument
 
@@ -62,6 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--photos", type=int, default=0, help="of each set; all by default")
     parser.add_argument("--neighbour", action="store_true", help="the nearest-neighbour baseline")
     parser.add_argument("--sheet", type=Path, help="write best and worst photos as a picture")
+    parser.add_argument(
+        "--retrieval", type=Path, help="folder of python -m train.captioning.words.retrieval"
+    )
     parser.add_argument("--skip-timing", action="store_true", help="scores only")
     add_card_argument(parser, "captioning")
 
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> None:
     report = Report(options.write_card, options.model)
     sets = {name: load_set(str(options.data / f"{name}.json")) for name in VALIDATION}
     sets = {name: photos[: options.photos or None] for name, photos in sets.items()}
+    retrieval = CaptionRetrieval.load(options.retrieval) if options.retrieval else None
     models = dict(model.split("=", 1) for model in options.model) or {"captioner": str(WEIGHTS)}
     rows: dict[str, list[Row]] = {name: [] for name in sets}
     read: dict[str, list[tuple[str, str, WordFigures]]] = {name: [] for name in sets}
@@ -88,6 +94,7 @@ def run(options: argparse.Namespace) -> None:
         captioner = Captioner.load(folder)
         for name, photos in sets.items():
             seen, seconds = look(captioner, photos)
+            finder = retrieval if retrieval and retrieval.features.knows(photos) else None
             for beam in options.beams:
                 search = SearchOptions(beam_size=beam, length_penalty=options.length_penalty)
                 captions, more = say(captioner, seen, search)
@@ -95,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
                 each = 1000 * (seconds + more) / len(photos)
                 scores = score(photos, [caption.text for caption in captions])
                 rows[name].append(Row(model, label, scores, each))
-                read[name].append((model, label, measure(photos, told(captions))))
+                read[name].append((model, label, measure(photos, told(captions), finder)))
                 line = f"{name}, {model}, {label}: CIDEr {scores.cider:.1f}"
                 print(line, file=sys.stderr, flush=True)
             if options.sheet and model == list(models)[-1]:
@@ -109,7 +116,9 @@ def run(options: argparse.Namespace) -> None:
             rows[name].append(Row("nearest neighbour", "-", score(sets[name], texts), None))
     print_scores(report, {name: len(photos) for name, photos in sets.items()}, rows)
     for name, photos in sets.items():
-        read[name].append(("a person, against the others", "-", people_figures(photos)))
+        finder = retrieval if retrieval and retrieval.features.knows(photos) else None
+        people = people_figures(photos, finder)
+        read[name].append(("a person, against the others", "-", people))
     print_words(report, read)
     if not options.skip_timing:
         print_times(report, list(models.values())[-1], sets["coco_val"])

@@ -102,8 +102,8 @@ def _reasons(key: str, word: Word, hidden: str, begin: Iterator[int], how: str) 
     numbers = {other.word: next(begin) for other in word.alternatives if can_follow(other.word)}
     rows = "".join(_rival(other, numbers.get(other.word), word) for other in rivals)
     return (
-        f'<section data-why="{key}"{hidden}><h2>Why “{escape(word.word)}”?</h2><p>{looked.strip()}</p>'
-        f'<ol class="rivals">{rows}</ol></section>'
+        f'<section data-why="{key}"{hidden}><h2>Why “{escape(word.word)}”?</h2>'
+        f'<p>{looked.strip()}</p><ol class="rivals">{rows}</ol></section>'
     )
 
 

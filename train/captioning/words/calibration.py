@@ -4,15 +4,17 @@
 
 The weights in the folder caption all validation photos. A logistic regression learns, from what
 the decoder says of each content word (`captioning.confidence.FEATURES`), from its class and from
-the word itself, whether one of the photo's people used it or a synonym. Printed is the expected
-calibration error on photos that the fit did not see (five-fold, a photo's words in one fold); the
-fit of all of them is written into the decoder's JSON. Run it again after every training.
+the word itself, whether one of the photo's people used it or a synonym; before that it is fitted
+when "man" and "woman" are sure enough to be said (`train.captioning.words.sure`). Printed are the
+errors on photos that the fit did not see (five-fold for the chances, by halves for man and woman);
+the fits of all of them are written into the decoder's JSON. Run it again after every training.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,11 +22,20 @@ from captioning.caption import Caption
 from captioning.captioner import DECODER_NAME, Captioner
 from captioning.confidence import FEATURES, Confidence, word_features
 from captioning.options import SearchOptions
-from captioning.people import MEN, NEUTRAL, WOMEN
-from captioning.vocabulary import SPECIAL_WORDS
+from captioning.people import MEN, NEUTRAL, WOMEN, NeutralWords, Sure
+from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
 from keypoints_captions.weights import set_facts
 from train.captioning.data import CaptionedPhoto, load_set
-from train.captioning.words.figures import DESCRIBING_WORDS, calibration_error, is_content
+from train.captioning.words.content import stem
+from train.captioning.words.figures import (
+    DESCRIBING_WORDS,
+    Told,
+    WordFigures,
+    calibration_error,
+    is_content,
+    measure,
+)
+from train.captioning.words.sure import Drawn, Recorder, cross_settled, fit_sure, settled
 from train.captioning.words.synonyms import Synonyms
 from train.command_line import program, run
 from train.evaluate.captioning import VALIDATION, look
@@ -69,7 +80,7 @@ def check(photos: Sequence[CaptionedPhoto], captions: Sequence[Sequence[Caption]
     synonyms = Synonyms()
     words, rows, right, numbers = [], [], [], []
     for number, (photo, told) in enumerate(zip(photos, captions, strict=True)):
-        stems = {synonyms.stem(word) for person in photo.words for word in person}
+        stems = {stem(word) for person in photo.words for word in person}
         for caption in told:
             for word, features in zip(caption.words, word_features(caption), strict=True):
                 if is_content(word.word):
@@ -154,56 +165,104 @@ def stated_and_true(
     table = Synonyms()
     model, stated, right = [], [], []
     for photo, caption in zip(photos, captions, strict=True):
-        stems = {table.stem(word) for person in photo.words for word in person}
+        stems = {stem(word) for person in photo.words for word in person}
         for word in caption.words:
             if word.confidence is not None and is_content(word.word):
                 model.append(word.probability)
                 stated.append(word.confidence)
-                same = table.stem(word.word) in stems
+                same = stem(word.word) in stems
                 right.append(table.agree(word.word, stems) if synonyms else same)
     return model, stated, right
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Captions the validation photos, fits, prints the errors, writes the fit."""
+    """Captions the validation photos, fits, prints the errors, writes the fits."""
     parser = program("captioning.words.calibration", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of annotation files")
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     parser.add_argument("--photos", type=int, default=0, help="of each set; all by default")
     options = parser.parse_args(arguments)
     captioner = Captioner.load(options.weights)
-    photos: list[CaptionedPhoto] = []
+    captioner.neutral = recorder = Recorder(captioner.vocabulary)
+    sets = {
+        n: load_set(str(options.data / f"{n}.json"))[: options.photos or None] for n in VALIDATION
+    }
     captions: list[list[Caption]] = []
-    ends = {}
-    for name in VALIDATION:
-        part = load_set(str(options.data / f"{name}.json"))[: options.photos or None]
-        seen, _ = look(captioner, part)
-        photos += part
-        for batch in seen:
+    for part in sets.values():
+        for batch in look(captioner, part)[0]:
             captions += captioner.caption(batch, SearchOptions(num_captions=3))
-        ends[name] = slice(len(photos) - len(part), len(photos))
-    words = captioner.vocabulary.words
-    told = cross_fitted(photos, captions, words)
-    print(report({name: (photos[part], told[part]) for name, part in ends.items()}))
-    confidence = fit(check(photos, captions), words)
-    set_facts(options.weights / DECODER_NAME, "confidence", confidence.to_dict())
+    photos = [photo for part in sets.values() for photo in part]
+    fitted = calibrate(sets, photos, captions, recorder.drawn, captioner.vocabulary)
+    set_facts(options.weights / DECODER_NAME, "sure of people", fitted.sure.to_dict())
+    set_facts(options.weights / DECODER_NAME, "confidence", fitted.confidence.to_dict())
+    print(fitted.report)
 
 
-def report(sets: dict[str, tuple[Sequence[CaptionedPhoto], Sequence[Caption]]]) -> str:
-    """The errors of each set before and after, as Markdown."""
-    lines = [
-        "| set | content words | people agree % | ECE of the model | ECE | ECE, without synonyms |",
-        "|---|---|---|---|---|---|",
+class Fitted(NamedTuple):
+    """What is written beside the decoder, and the errors on photos that the fits did not see."""
+
+    sure: Sure
+    confidence: Confidence
+    report: str
+
+
+def calibrate(
+    sets: Mapping[str, Sequence[CaptionedPhoto]],
+    photos: Sequence[CaptionedPhoto],
+    captions: Sequence[Sequence[Caption]],
+    drawn: Sequence[Drawn],
+    vocabulary: Vocabulary,
+) -> Fitted:
+    """Fits when to say man or woman first, then the chances of the words that are then said.
+
+    photos: those of all sets. captions: of each, best first; drawn: of each of the captions.
+    """
+    each = iter(drawn)
+    of_photo = [[next(each) for _ in found] for found in captions]
+    best = [found[0] for found in captions]
+    first = [found[0] for found in of_photo]
+    sure = fit_sure(photos, first, Recorder(vocabulary))
+    neutral = NeutralWords(vocabulary, sure)
+    told = [
+        [settled(caption, one, neutral) for caption, one in zip(found, some, strict=True)]
+        for found, some in zip(captions, of_photo, strict=True)
     ]
-    for name, (photos, captions) in sets.items():
-        model, stated, right = stated_and_true(photos, captions)
-        strict = stated_and_true(photos, captions, synonyms=False)[2]
-        errors = [calibration_error(model, right), calibration_error(stated, right)]
-        errors.append(calibration_error(stated, strict))
-        agree = f"{100 * np.mean(right):.1f}"
-        figures = " | ".join(f"{error:.1f}" for error in errors)
-        lines.append(f"| {name} | {len(right)} | {agree} | {figures} |")
-    return "\n".join(lines)
+    chances = cross_fitted(photos, told, vocabulary.words)
+    apart = cross_settled(photos, best, first, vocabulary)
+    confidence = fit(check(photos, told), vocabulary.words)
+    lines, start = [], 0
+    for name, part in sets.items():
+        where = slice(start, start := start + len(part))
+        before, after = (measure(part, _words(some[where])) for some in (best, apart))
+        lines.append(_line(name, part, chances[where]) + _people(before, after))
+    return Fitted(sure, confidence, "\n".join([_HEAD, *lines]))
+
+
+_HEAD = """\
+| set | content words | people agree % | ECE of the model % | ECE % | ECE, same stem only % \
+| women called men %, before | men called women %, before |
+|---|---|---|---|---|---|---|---|"""
+
+
+def _line(name: str, photos: Sequence[CaptionedPhoto], captions: Sequence[Caption]) -> str:
+    model, stated, right = stated_and_true(photos, captions)
+    strict = stated_and_true(photos, captions, synonyms=False)[2]
+    errors = [calibration_error(model, right), calibration_error(stated, right)]
+    errors.append(calibration_error(stated, strict))
+    figures = " | ".join(f"{error:.1f}" for error in (100 * float(np.mean(right)), *errors))
+    return f"| {name} | {len(right)} | {figures} "
+
+
+def _people(before: WordFigures, after: WordFigures) -> str:
+    def cell(after: float | None, before: float | None) -> str:
+        return "- |" if after is None or before is None else f"{after:.1f}, {before:.1f} |"
+
+    women = cell(after.women_called_men, before.women_called_men)
+    return f"| {women} {cell(after.men_called_women, before.men_called_women)}"
+
+
+def _words(captions: Sequence[Caption]) -> list[Told]:
+    return [Told([word.word for word in caption.words]) for caption in captions]
 
 
 if __name__ == "__main__":

@@ -2,15 +2,19 @@
 
     python -m train.captioning.words.retrieval --data DATA --output runs/retrieval \
         --encoder-weights resnet50_imagenet.safetensors --encoder-strides v1
+    python -m train.captioning.words.retrieval --data DATA --output runs/retrieval \
+        --features runs/captioning/features/FINGERPRINT
 
-It reads the pooled features of an ImageNet ResNet-50, which no captioner has tuned, so that every
-captioner is judged by the same eye, and a caption as a bag of words; both meet in one space (Kiros
-et al. 2014; the loss is CLIP's). The folder has the encoder's features of the photos, which a
-second run finds again, and the model, which `python -m train.evaluate captioning --retrieval` asks.
+It reads pooled features of the photos and a caption as a bag of words; both meet in one space
+(Kiros et al. 2014; the loss is CLIP's). It shares nothing with the reward of the training but the
+photos. The features are an ImageNet ResNet-50's, which no captioner has tuned, or, quicker, those
+of the grids that a training has cached; compare captioners by the same ones. The folder keeps them,
+and the model, which `python -m train.evaluate captioning --retrieval FOLDER` asks.
 """
 
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +29,7 @@ from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
 from captioning.vocabulary import Vocabulary
 from keypoints_captions.weights import load_model, save_model
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
-from train.captioning.features import encode, fingerprint
+from train.captioning.features import Features, encode, fingerprint
 from train.captioning.run import CaptionConfig, pretrained_encoder
 from train.captioning.words.figures import recall
 from train.command_line import program, run
@@ -86,15 +90,32 @@ class RetrievalModel(nn.Module):
 class PooledFeatures:
     """(POOLED,) unit features of photos by a fixed encoder, kept in a file of the folder."""
 
-    def __init__(self, folder: Path, encoder: Encoder) -> None:
+    def __init__(self, folder: Path, encoder: Encoder | None) -> None:
         self._path = folder / "pooled.npz"
-        self._encoder = encoder.to(memory_format=torch.channels_last).eval()
-        self._kind = fingerprint(encoder)
+        self.encoder = encoder and encoder.to(memory_format=torch.channels_last).eval()
+        self._kind = fingerprint(encoder) if encoder else "cached grids"
         self._known: dict[str, np.ndarray] = {}
         if self._path.exists():
             with np.load(self._path) as kept:
                 if str(kept["encoder"]) == self._kind:
                     self._known = dict(zip(kept["files"].tolist(), kept["rows"], strict=True))
+
+    def knows(self, photos: Sequence[CaptionedPhoto]) -> bool:
+        """Whether there are, or can be made, features of all the photos."""
+        return self.encoder is not None or all(str(p.path) in self._known for p in photos)
+
+    def take(self, cache: Features) -> None:
+        """Pools the grids of all photos that a training has cached, as they are."""
+        files = [file for file in cache.row_of if "#" not in Path(file).name]
+        for start in tqdm(range(0, len(files), 128), "features", mininterval=10):
+            some = files[start : start + 128]
+            grids = cache.read(np.array([cache.row_of[file] for file in some])).float()
+            self._add(some, grids)
+        self._keep()
+
+    def _add(self, files: Sequence[str], grids: Tensor) -> None:
+        pooled = torch.cat([_unit(grids.mean(1)), _unit(grids.amax(1))], 1)
+        self._known |= dict(zip(files, pooled.half().numpy(), strict=True))
 
     def __call__(self, photos: Sequence[CaptionedPhoto]) -> Tensor:
         """(N, POOLED) float32 of the photos, in their order."""
@@ -108,10 +129,9 @@ class PooledFeatures:
         starts = range(0, len(new), _BATCH)
         bar = tqdm(prefetch(starts, load, 2, 2), "features", len(starts), mininterval=10)
         for start, squares in zip(starts, bar, strict=True):
-            grids = torch.from_numpy(encode(self._encoder, preprocessing, squares, True)).float()
-            pooled = torch.cat([_unit(grids.mean(1)), _unit(grids.amax(1))], 1)
-            for photo, row in zip(new[start : start + _BATCH], pooled.half().numpy(), strict=True):
-                self._known[str(photo.path)] = row
+            assert self.encoder is not None  # see `knows`
+            grids = torch.from_numpy(encode(self.encoder, preprocessing, squares, True)).float()
+            self._add([str(photo.path) for photo in new[start : start + _BATCH]], grids)
             if start == starts[-1] or start // _BATCH % _KEPT_EVERY == 0:
                 self._keep()
         return torch.from_numpy(np.stack([self._known[str(p.path)] for p in photos])).float()
@@ -152,25 +172,30 @@ class CaptionRetrieval:
         state, facts = load_model(folder / _NAME)
         config = RetrievalConfig(**facts["config"])
         vocabulary = Vocabulary(facts["vocabulary"])
-        encoder = Encoder(facts["strides"])
         parts: dict[str, dict[str, Tensor]] = {}
         for name, value in state.items():
             member, _, rest = name.partition(".")
             parts.setdefault(member, {})[rest] = value.float()
-        encoder.load_state_dict(parts.pop("encoder"))
+        encoder = None
+        if "encoder" in parts:
+            encoder = Encoder(facts["strides"])
+            encoder.load_state_dict(parts.pop("encoder"))
         models = [RetrievalModel(len(vocabulary), config) for _ in parts]
         for number, model in enumerate(models):
             model.load_state_dict(parts[str(number)])
         return cls(models, vocabulary, PooledFeatures(folder, encoder))
 
-    def save(self, folder: Path, encoder: Encoder, config: RetrievalConfig) -> None:
-        """Writes the models and the encoder that they read."""
-        state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
+    def save(self, folder: Path, config: RetrievalConfig) -> None:
+        """Writes the models and the encoder that they read, if one."""
+        encoder = self.features.encoder
+        state = (
+            {f"encoder.{n}": value for n, value in encoder.state_dict().items()} if encoder else {}
+        )
         for number, model in enumerate(self.models):
             state |= {f"{number}.{name}": value for name, value in model.state_dict().items()}
         facts = {
             "config": vars(config),
-            "strides": encoder.strides,
+            "strides": encoder.strides if encoder else "",
             "vocabulary": self.vocabulary.words,
         }
         save_model(folder / _NAME, state, facts, half=True)
@@ -213,6 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = program("captioning.words.retrieval", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of annotation files")
     parser.add_argument("--output", type=Path, default=Path("runs/retrieval"))
+    parser.add_argument("--features", type=Path, help="a training's cache, instead of an encoder")
     parser.add_argument("--encoder-weights", default="", help="torchvision's ResNet-50 without")
     parser.add_argument("--encoder-strides", default="v1.5", choices=["v1", "v1.5"])
     for name, value in vars(RetrievalConfig()).items():
@@ -220,24 +246,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = RetrievalConfig(**{name: getattr(options, name) for name in vars(RetrievalConfig())})
     sets = {n: load_set(str(options.data / f"{n}.json")) for n in (*TRAINING, *VALIDATION)}
-    encoder = pretrained_encoder(
-        CaptionConfig(
+    if options.features:
+        features = PooledFeatures(options.output, None)
+        features.take(Features(options.features, views=1))
+    else:
+        config_of_encoder = CaptionConfig(
             encoder_weights=options.encoder_weights, encoder_strides=options.encoder_strides
         )
-    )
-    features = PooledFeatures(options.output, encoder)
+        features = PooledFeatures(options.output, pretrained_encoder(config_of_encoder))
     photos = [photo for name in TRAINING for photo in sets[name]]
-    captions = (words for photo in photos for words in photo.words)
-    vocabulary = Vocabulary.build(captions, config.min_count)
+    counts = Counter(word for photo in photos for words in photo.words for word in words)
+    vocabulary = Vocabulary.build(counts, config.min_count)
     pooled = features(photos)
     models = [
         train(photos, pooled, vocabulary, config, config.seed + n) for n in range(config.members)
     ]
     retrieval = CaptionRetrieval(models, vocabulary, features)
-    retrieval.save(options.output, encoder, config)
+    retrieval.save(options.output, config)
     for name in VALIDATION:
-        first = [photo.words[0] for photo in sets[name]]
-        one, five = recall(retrieval(sets[name], first))
+        known = [photo for photo in sets[name] if features.knows([photo])]
+        first = [photo.words[0] for photo in known]
+        one, five = recall(retrieval(known, first))
         told = {"set": name, "photos": len(first), "recall at 1": one, "recall at 5": five}
         print(json.dumps(told))
 

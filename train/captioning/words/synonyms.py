@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from nltk.stem import PorterStemmer
-
 from captioning.people import NEUTRAL
+from train.captioning.words.content import stem
 
 # One line each. No word of wider meaning: a dog is an animal, but "dog" is more than that.
 _GROUPS = """
@@ -70,17 +69,16 @@ class Synonyms:
     """Whether people who said these words agree with another word."""
 
     def __init__(self) -> None:
-        self.stem = PorterStemmer().stem
-        groups = [frozenset(map(self.stem, line.split())) for line in _GROUPS.strip().splitlines()]
+        groups = [frozenset(map(stem, line.split())) for line in _GROUPS.strip().splitlines()]
         self._same: dict[str, set[str]] = {}
         for group in groups:
             for word in group:
                 self._same.setdefault(word, set()).update(group)
         # Who says "man" agrees with "person", but not the other way round.
         for word, neutral in NEUTRAL.items():
-            self._same.setdefault(self.stem(neutral), set()).add(self.stem(word))
+            self._same.setdefault(stem(neutral), set()).add(stem(word))
 
     def agree(self, word: str, stems: Iterable[str]) -> bool:
         """Whether one of the people, whose words have these stems, said the word or a synonym."""
-        stem = self.stem(word)
-        return not {stem, *self._same.get(stem, ())}.isdisjoint(stems)
+        own = stem(word)
+        return not {own, *self._same.get(own, ())}.isdisjoint(stems)

@@ -1,0 +1,45 @@
+"""The retrieval model of the evaluation: it learns which caption belongs to which photo."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
+from tests.caption_world import make_world
+from train.captioning.data import load_set
+from train.captioning.words.figures import recall
+from train.captioning.words.retrieval import CaptionRetrieval, bag, main
+
+
+def test_bags_leave_out_what_is_not_known() -> None:
+    vocabulary = Vocabulary([*SPECIAL_WORDS, "a", "dog"])
+    assert bag([["a", "dog"], ["cat"], []], vocabulary).tolist() == [[4, 5], [0, 0], [0, 0]]
+
+
+def test_it_learns_eight_photos_and_comes_back_from_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    world, folder = make_world(tmp_path), tmp_path / "retrieval"
+    for name in ("coco_train", "flickr8k_train", "coco_val", "flickr8k_val"):
+        shutil.copy(world.annotations, tmp_path / f"{name}.json")
+    arguments = [
+        "--data",
+        str(tmp_path),
+        "--encoder-weights",
+        world.resnet,
+        "--output",
+        str(folder),
+    ]
+    arguments += ["--epochs", "60", "--batch", "16", "--members", "1", "--space", "64"]
+    main([*arguments, "--min-count", "1", "--dropout", "0"])
+    assert capsys.readouterr().out.count('"recall at 5": 100.0') == 2
+    photos = load_set(world.annotations)
+    retrieval = CaptionRetrieval.load(folder)
+    captions = [photo.words[1] for photo in photos]
+    likeness = retrieval(photos, captions)
+    assert likeness.shape == (8, 8) and recall(likeness)[0] >= 75
+    shuffled = np.roll(np.arange(8), 3)
+    moved = retrieval([photos[n] for n in shuffled], captions)
+    np.testing.assert_allclose(moved, likeness[:, shuffled], atol=1e-5)
