@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 #: A caption of less confidence is a guess.
-GUESS = 0.6
+GUESS = 0.5
 
 
 @dataclass(frozen=True)

@@ -119,8 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("draw wants --photos, --old and --new")
     photos = load_set(options.photos)
     chosen = random.Random(options.seed).sample(photos, min(options.count, len(photos)))
-    texts = [captions_of(source, chosen) for source in (options.old, options.new)]
-    draw(chosen, *texts, options.output, options.seed)
+    old, new = captions_of(options.old, chosen), captions_of(options.new, chosen)
+    draw(chosen, old, new, options.output, options.seed)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ _FOLDS = 5
 _STEPS = 30  # of Newton's method
 #: Pull towards 0 of the features, the classes and the words: a word that is said twice says little
 #: of itself.
-_DECAY = {"feature": 0.3, "class": 1.0, "word": 3.0}
+_DECAY = {"feature": 0.3, "class": 1.0, "word": 6.0}
 _COLOUR_WORDS = "white black red blue green yellow orange brown pink purple gray grey tan"
 _COLOURS = frozenset(_COLOUR_WORDS.split())
 _NUMBERS = frozenset(("two", "three", "four", "five", "six", "several", "many", "some"))
