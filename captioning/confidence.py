@@ -74,12 +74,14 @@ class Confidence:
                 f"the confidence was fitted for {', '.join(weights)}; fit it again: "
                 "python -m train.captioning.words.calibration"
             )
-        return cls(tuple(weights.values()), facts["words"])
+        words = dict(zip(facts["words"], facts["log-odds of the words"], strict=True))
+        return cls(tuple(weights.values()), words)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         weights = dict(zip(FEATURES, (round(w, 5) for w in self.weights), strict=True))
-        return {"weights": weights, "words": {w: round(v, 3) for w, v in self.words.items()}}
+        shares = [round(share, 3) for share in self.words.values()]
+        return {"weights": weights, "words": list(self.words), "log-odds of the words": shares}
 
     def tell(self, caption: Caption) -> Caption:
         """The caption with the confidence of its words."""

@@ -15,7 +15,7 @@ from tests.caption_world import make_captioner, make_photos
 from train.captioning.data import CaptionedPhoto
 from train.captioning.words.calibration import check, cross_fitted, fit, main, stated_and_true
 from train.captioning.words.figures import calibration_error
-from train.captioning.words.synonyms import Synonyms
+from train.captioning.words.synonyms import agree
 
 WORDS = ["a", "dog", "cat", "red", "sits"]
 
@@ -54,7 +54,7 @@ def test_features_are_finite_for_certain_words() -> None:
 
 def test_a_fit_for_other_features_is_refused() -> None:
     with pytest.raises(ValueError, match="fitted for hunger; fit it again"):
-        Confidence.from_dict({"weights": {"hunger": 1.0}, "words": {}})
+        Confidence.from_dict({"weights": {"hunger": 1.0}})
     kept = Confidence(tuple(range(len(FEATURES))), {"dog": 0.5})
     assert Confidence.from_dict(json.loads(json.dumps(kept.to_dict()))) == kept
 
@@ -64,7 +64,6 @@ def people(*captions: str) -> CaptionedPhoto:
 
 
 def test_synonyms_agree_and_wider_words_do_not() -> None:
-    agree = Synonyms().agree
     assert agree("couch", {"sofa"}) and agree("running", {"run"}) and agree("person", {"man"})
     assert not agree("man", {"person"}) and not agree("dog", {"anim"}) and not agree("dog", set())
 

@@ -36,7 +36,7 @@ from train.captioning.words.figures import (
     measure,
 )
 from train.captioning.words.sure import Drawn, Recorder, cross_settled, fit_sure, settled
-from train.captioning.words.synonyms import Synonyms
+from train.captioning.words.synonyms import agree
 from train.command_line import program, run
 from train.evaluate.captioning import VALIDATION, look
 
@@ -77,7 +77,6 @@ class Checked:
 
 def check(photos: Sequence[CaptionedPhoto], captions: Sequence[Sequence[Caption]]) -> Checked:
     """The content words of each photo's captions."""
-    synonyms = Synonyms()
     words, rows, right, numbers = [], [], [], []
     for number, (photo, told) in enumerate(zip(photos, captions, strict=True)):
         stems = {stem(word) for person in photo.words for word in person}
@@ -86,7 +85,7 @@ def check(photos: Sequence[CaptionedPhoto], captions: Sequence[Sequence[Caption]
                 if is_content(word.word):
                     words.append(word.word)
                     rows.append(features)
-                    right.append(synonyms.agree(word.word, stems))
+                    right.append(agree(word.word, stems))
                     numbers.append(number)
     return Checked(np.array(words), np.array(rows), np.array(right), np.array(numbers))
 
@@ -162,7 +161,6 @@ def stated_and_true(
 ) -> tuple[list[float], list[float], list[bool]]:
     """Of all content words: the model's probability, the confidence, whether people agree (where
     asked for so, with a synonym too)."""
-    table = Synonyms()
     model, stated, right = [], [], []
     for photo, caption in zip(photos, captions, strict=True):
         stems = {stem(word) for person in photo.words for word in person}
@@ -171,7 +169,7 @@ def stated_and_true(
                 model.append(word.probability)
                 stated.append(word.confidence)
                 same = stem(word.word) in stems
-                right.append(table.agree(word.word, stems) if synonyms else same)
+                right.append(agree(word.word, stems) if synonyms else same)
     return model, stated, right
 
 

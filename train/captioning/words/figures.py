@@ -15,6 +15,7 @@ from captioning.people import MEN, WOMEN
 from captioning.vocabulary import join_words
 from train.captioning.data import CaptionedPhoto
 from train.captioning.words.content import FUNCTION_WORDS, content_stems, stem
+from train.captioning.words.synonyms import agree
 from train.figures import Column
 
 #: People whose captions must agree before a word, or what somebody is, counts as seen.
@@ -53,7 +54,7 @@ class WordFigures:
     with_unused: photos with such a word. repeated: captions that say a noun twice.
     recall: captions that find their photo at place 1, and among the first 5, of all photos.
     calibration: expected calibration error of the content words' stated chances, that one of the
-        people uses the word, in ten bins.
+        people uses the word or one that says the same, in ten bins.
     women_called_men, men_called_women: of the photos whose people three or more captions call
         women and none men, those that the caption calls men, and the other way round.
     women, men: how many photos these are.
@@ -112,12 +113,13 @@ def is_content(word: str) -> bool:
 
 
 def checked_words(photo: CaptionedPhoto, caption: Told) -> list[tuple[float, bool]]:
-    """Of each content word the stated chance, and whether one of the people uses it."""
+    """Of each content word the stated chance, and whether one of the people uses it or a word that
+    says the same."""
     if caption.chances is None:
         return []
-    people = {s for words in photo.words for s in content_stems(words)}
+    people = {one for words in photo.words for one in content_stems(words)}
     return [
-        (chance, stem(word) in people)
+        (chance, agree(word, people))
         for word, chance in zip(caption.words, caption.chances, strict=True)
         if is_content(word)
     ]

@@ -1,6 +1,7 @@
 """Words that say the same: a person who says one of them would agree with the other."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from functools import cache
 
 from captioning.people import NEUTRAL
 from train.captioning.words.content import stem
@@ -65,20 +66,21 @@ catch grab
 """
 
 
-class Synonyms:
-    """Whether people who said these words agree with another word."""
+def agree(word: str, stems: Collection[str]) -> bool:
+    """Whether one of the people, whose words have these stems, said the word or a synonym."""
+    own = stem(word)
+    return not {own, *_same().get(own, ())}.isdisjoint(stems)
 
-    def __init__(self) -> None:
-        groups = [frozenset(map(stem, line.split())) for line in _GROUPS.strip().splitlines()]
-        self._same: dict[str, set[str]] = {}
-        for group in groups:
-            for word in group:
-                self._same.setdefault(word, set()).update(group)
-        # Who says "man" agrees with "person", but not the other way round.
-        for word, neutral in NEUTRAL.items():
-            self._same.setdefault(stem(neutral), set()).add(stem(word))
 
-    def agree(self, word: str, stems: Iterable[str]) -> bool:
-        """Whether one of the people, whose words have these stems, said the word or a synonym."""
-        own = stem(word)
-        return not {own, *self._same.get(own, ())}.isdisjoint(stems)
+@cache
+def _same() -> dict[str, set[str]]:
+    """Stem -> the stems of words whose speakers would agree with it."""
+    same: dict[str, set[str]] = {}
+    for line in _GROUPS.strip().splitlines():
+        group = set(map(stem, line.split()))
+        for word in group:
+            same.setdefault(word, set()).update(group)
+    # Who says "man" agrees with "person", but not the other way round.
+    for word, neutral in NEUTRAL.items():
+        same.setdefault(stem(neutral), set()).add(stem(word))
+    return same
