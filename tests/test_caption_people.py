@@ -9,7 +9,7 @@ from captioning.caption import Caption, Word
 from captioning.people import MEN, NEUTRAL, WOMEN, NeutralWords, Sure
 from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
 from train.captioning.data import CaptionedPhoto
-from train.captioning.words.sure import Drawn, Recorder, cross_settled, fit_sure
+from train.captioning.words.sure import ALLOWED, Drawn, Recorder, cross_settled, fit_sure
 
 VOCABULARY = Vocabulary(
     [*SPECIAL_WORDS, "a", "and", "man", "woman", "person", "his", "her", "their", "hat", "boy",
@@ -103,11 +103,11 @@ def test_the_fit_allows_a_few_mistakes_and_no_more() -> None:
     sure = fit_sure(photos, captions, Recorder(VOCABULARY))
     assert sure.women < 1e-9  # nobody called a man a woman
     wrong = [n for n in range(1, 100, 2) if 0.5 + n / 204 >= sure.men]
-    assert len(wrong) in (5, 6) and sure.men > 0.9  # the shares are rounded a little
+    assert abs(len(wrong) - ALLOWED["women"]) <= 1 and sure.men > 0.9  # one stands at the limit
     found = [Caption("a", -1.0, tuple(caption.words)) for caption in captions]
     told = cross_settled(photos, found, captions, VOCABULARY)
-    assert 0 < sum(caption.text == "a man" for caption in told[:100]) <= 8
-    assert sum(caption.text == "a person" for caption in told[:100]) >= 42
+    assert 0 < sum(caption.text == "a man" for caption in told[:100]) <= ALLOWED["women"] + 4
+    assert sum(caption.text == "a person" for caption in told[:100]) > 35
 
 
 def test_the_recorder_changes_nothing_and_keeps_what_it_was_asked() -> None:
