@@ -18,6 +18,7 @@ from facial_keypoints.drawing.faces import DrawStyle
 from facial_keypoints.face import Face, Pose
 from tests.synthetic_faces import make_face
 from web.components import MODEL_BUDGET, OPENING_BUDGET, Upload
+from web.device.files import device_files
 from web.keypoints import photo as tab
 from web.keypoints.answer import PhotoAnswer, answer_photo
 from web.keypoints.cards import cards, summary
@@ -114,7 +115,7 @@ def page(examples: Path, monkeypatch: pytest.MonkeyPatch) -> gr.Blocks:
 
     monkeypatch.setattr(tab, "load", load)
     with gr.Blocks() as page:
-        tab.build_tab(page)
+        tab.build_tab(page, device_files())
     return page
 
 

@@ -95,7 +95,7 @@ def plain_css(stylesheets: Iterable[str]) -> str:
     while missing := set(_references(light, used) + _references(dark, used)) - used:
         used |= missing
     blocks = []
-    for selector, known in ((":root", light), (":root.dark", dark)):
+    for selector, known in ((":root", light), (".dark", dark)):
         lines = [f"  {name}: {known[name].strip()};" for name in sorted(used & known.keys())]
         blocks.append(f"{selector} {{\n" + "\n".join(lines) + "\n}\n")
     return "\n".join(blocks)

@@ -5,7 +5,6 @@ const site = new URL("../", import.meta.url); // wherever the folder is served
 for (const group of ["engine", "models", "scripts"]) {
   given.device[group] = new URL(given.device[group], site).href;
 }
-given.examples = given.examples.map(([path, text]) => [new URL(path, site).href, text]);
 
 const save = async ({name, url}) => {
   const link = Object.assign(document.createElement("a"), {

@@ -14,12 +14,14 @@ from pathlib import Path
 from keypoints_captions.files import shipped
 from web.device.compression import compressed_size, digest
 from web.device.engine import PROCESSOR_FILES, engine_files
+from web.device.examples import PHOTOS
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 #: The networks and what is to be known about them; `python -m train.export` writes them.
 MODEL_FILES = ("face_detector.onnx", "facial_keypoints.onnx", "constants.json")
 #: Of assets/, and what is handed out of them.
 _SCRIPTS = ("live/**/*.js", "device/**/*.js", "filters/*.png")
+_SCRIPTS += tuple(f"examples/{name}" for name in PHOTOS)
 
 
 @dataclass(frozen=True)

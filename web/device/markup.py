@@ -14,6 +14,12 @@ def photo_html() -> str:
     return _with_filters("device/photo/photo.html")
 
 
+def keep_html() -> str:
+    """The choice to keep a photo on the device, and, once that is chosen, the photo's own view."""
+    text = (ASSETS / "device/photo/keep.html").read_text(encoding="utf-8")
+    return text.replace("<!-- the photo -->", photo_html())
+
+
 def _with_filters(name: str) -> str:
     boxes = "".join(
         f'<label class="live-chip"><input type="checkbox" data-filter name="{name}">{title}</label>'

@@ -21,6 +21,9 @@ from web.components import (
     private,
 )
 from web.device.examples import PHOTOS
+from web.device.files import DeviceFiles
+from web.device.markup import keep_html
+from web.device.script import start_script
 from web.keypoints.answer import PhotoAnswer, answer_photo
 from web.keypoints.api import build_endpoint
 from web.keypoints.cards import cards, summary
@@ -35,11 +38,17 @@ from web.models import MODELS, Background
 from web.photo_transfer import PhotoTab, build_carry
 
 
-def build_tab(page: gr.Blocks, weights: str | None = None, device: str | None = None) -> PhotoTab:
+def build_tab(
+    page: gr.Blocks,
+    files: DeviceFiles,
+    weights: str | None = None,
+    device: str | None = None,
+) -> PhotoTab:
     """Lays out the view in the Gradio context of the caller.
 
     Args:
         page: the Blocks that the view is part of.
+        files: what faces are found with on the visitor's own device.
         weights, device: as `FacialKeypoints.load` takes them.
 
     Returns:
@@ -47,20 +56,27 @@ def build_tab(page: gr.Blocks, weights: str | None = None, device: str | None = 
     """
     ready = Background(lambda: load(weights, device))
     answer = gr.State(None)
-    with gr.Row(elem_classes="photo-row"):
-        with gr.Column(scale=4, min_width=300):
-            photo = build_photo_input("keypoints-photo", PHOTOS)
-        with gr.Column(scale=6, min_width=320):
-            status = gr.HTML(elem_id="keypoints-status")
-            view = photo_view(label="Keypoints", show_label=False, elem_id="keypoints-view")
-            detector = build_detectors()
-            choices = build_choices()
-            downloads = build_downloads(answer, choices)
-            carry, alt_text = build_carry("Caption this photo")
-        with gr.Column(scale=4, min_width=280, elem_classes="cards-column"):
-            face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
-    inside = Inside(ready, answer)
-    comparison = Comparison(ready, answer)
+    gr.HTML(
+        keep_html(),
+        js_on_load=start_script(files, "device/photo/keep.js", "KeepPhoto"),
+        apply_default_css=False,
+        elem_id="keypoints-keep",
+    )
+    with gr.Column(elem_classes="on-server"):
+        with gr.Row(elem_classes="photo-row"):
+            with gr.Column(scale=4, min_width=300):
+                photo = build_photo_input("keypoints-photo", PHOTOS)
+            with gr.Column(scale=6, min_width=320):
+                status = gr.HTML(elem_id="keypoints-status")
+                view = photo_view(label="Keypoints", show_label=False, elem_id="keypoints-view")
+                detector = build_detectors()
+                choices = build_choices()
+                downloads = build_downloads(answer, choices)
+                carry, alt_text = build_carry("Caption this photo")
+            with gr.Column(scale=4, min_width=280, elem_classes="cards-column"):
+                face_cards = gr.HTML(elem_id="keypoints-cards", js_on_load=clicks("data-face"))
+        inside = Inside(ready, answer)
+        comparison = Comparison(ready, answer)
     build_keypoint_quality(ready)
 
     linked = LinkedSettings(detector=detector, show=choices[0], wear=choices[1])

@@ -27,7 +27,7 @@ def build_tabs(
     """
     with gr.Tabs(elem_classes="views"):
         with gr.Tab("Photo", id="photo"):
-            photo = build_tab(page, weights, device)
+            photo = build_tab(page, files, weights, device)
         with gr.Tab("Live", id="live"):
             build_live(photo.model, files)
         with gr.Tab("Video", id="video"):

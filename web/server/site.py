@@ -13,7 +13,7 @@ from web.server.body_limit import explain_too_large
 from web.server.middleware import middleware
 from web.theme import build_theme
 
-STYLES = ("page.css", "live/live.css", "api/api.css")
+STYLES = ("page.css", "live/live.css", "device/photo/photo.css", "api/api.css")
 SCRIPTS = ("page.js", "line.js")
 SESSIONS = 100  # open pages whose photos are kept
 

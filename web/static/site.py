@@ -8,7 +8,6 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from web.device.examples import PHOTOS
 from web.device.files import ASSETS, DeviceFiles, Group
 from web.device.markup import live_html, photo_html
 from web.device.setup import page_setup
@@ -72,7 +71,6 @@ def write_site(out: Path, files: DeviceFiles) -> int:
             "missing": "",
             "megabytes": files.megabytes,
         },
-        "examples": [[f"examples/{name}", text] for name, text in PHOTOS.items()],
     }
     (out / "site" / "given.json").write_text(json.dumps(given), encoding="utf-8")
     links = " · ".join(f'<a href="{name}.html">{title}</a>' for name, title in _CARDS.items())
@@ -110,11 +108,9 @@ def _copy_groups(out: Path, files: DeviceFiles) -> dict[str, Group]:
 
 
 def _copy_page(out: Path) -> None:
-    """Style, scripts, examples, icon, licences."""
+    """Style, scripts, icon, licences."""
     for name in (_THEME, *STYLES, *_SCRIPTS):
         _copy(ASSETS / name, out / "site" / Path(name).name)
-    for name in PHOTOS:
-        _copy(ASSETS / "examples" / name, out / "examples" / name)
     _copy(ASSETS / "favicon.png", out / "favicon.png")
     _copy(ASSETS / "ATTRIBUTION.md", out / "attribution.txt")
     root = ASSETS.parent

@@ -16,9 +16,9 @@ const NO_FACE = "The detector misses faces that are very small, dark, covered or
 export class PhotoView {
   /**
    * @param {HTMLElement} element holds photo.html
-   * @param {import("../../live/live.js").Page} page with `examples`: [address, what it shows]
+   * @param {import("../../live/live.js").Page} page
    */
-  constructor(element, {setup, device, save, examples}) {
+  constructor(element, {setup, device, save}) {
     Object.assign(this, {setup, device, save});
     this.root = element.querySelector(".own-photo");
     this.parts = Object.fromEntries(
@@ -28,36 +28,37 @@ export class PhotoView {
     this.drawing = new PhotoDrawing(setup, (name) => pictures.get(name));
     const trouble = whyNot(device);
     if (trouble) this.tell("Not on this device", trouble);
-    else this.connect(examples);
+    else this.connect();
   }
 
-  connect(examples) {
+  connect() {
     const {file, jpeg, json, csv} = this.parts;
     file.disabled = false;
     file.addEventListener("change", () => {
       if (file.files.length) this.open(file.files[0], file.files[0].name);
       file.value = ""; // so that the same photo can be chosen again
     });
-    this.root.addEventListener("input", (event) => event.target.dataset.draw && this.draw());
-    this.root.addEventListener("input", (event) => event.target.dataset.filter !== undefined && this.draw());
+    this.root.addEventListener("input", ({target}) => target !== file && this.draw());
     jpeg.addEventListener("click", () => this.saveJpeg());
     json.addEventListener("click", () =>
       this.saveText("json", "application/json", toJson(this.photo, this.faces)));
     csv.addEventListener("click", () =>
       this.saveText("csv", "text/csv", toCsv(this.photo, this.faces, this.setup.photo_columns)));
-    this.showExamples(examples);
+    this.showExamples();
     this.takeDropped();
   }
 
   get shown() { return this.root.getClientRects().length > 0; }
 
-  showExamples(examples) {
-    this.parts.examples.replaceChildren(...examples.map(([address, text]) => {
+  showExamples() {
+    const examples = Object.entries(this.setup.examples);
+    this.parts.examples.replaceChildren(...examples.map(([name, text]) => {
+      const address = `${this.device.scripts}examples/${name}`;
       const button = Object.assign(document.createElement("button"), {type: "button", title: text});
       button.append(Object.assign(new Image(), {src: address, alt: text, loading: "lazy"}));
       button.addEventListener("click", async () => {
         const blob = await fetch(address).then((answer) => answer.blob());
-        this.open(blob, decodeURIComponent(address.split("/").pop()));
+        this.open(blob, name);
       });
       return button;
     }));
@@ -91,7 +92,8 @@ export class PhotoView {
   async open(file, name) {
     const attempt = (this.attempt = {});
     this.forget();
-    this.tell("Looking …", this.engine.loading ? "" : `The networks are being loaded, ${this.device.megabytes} MB, once.`);
+    const loading = `The networks are being loaded, ${this.device.megabytes} MB, once.`;
+    this.tell("Looking …", this.engine.loading ? "" : loading);
     try {
       const [photo] = await Promise.all([readPhoto(file, name || "photo"), this.load()]);
       const image = await createImageBitmap(photo.canvas);

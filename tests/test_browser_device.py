@@ -1,0 +1,238 @@
+"""Live view and photo on the visitor's own device, in a real browser: what is found, what is said,
+and that no picture leaves the page."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from facial_keypoints.export import CSV_COLUMNS
+from facial_keypoints.landmarks.markup import interocular_distance
+from facial_keypoints.pipeline import FacialKeypoints
+from keypoints_captions.photos.reader import read_photo
+from tests.browser import BROWSER_MARKS, warm_context
+from tests.device.relay import Relay, relaying
+from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from web.device.files import device_files
+
+LIMIT = 240_000  # milliseconds; all of it takes a second where nothing else runs
+
+pytestmark = [
+    *BROWSER_MARKS,
+    pytest.mark.skipif(bool(device_files().missing), reason=device_files().missing or "-"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """With a camera that shows the moving face."""
+    expect.set_options(timeout=LIMIT)
+    video = write_y4m(tmp_path_factory.mktemp("camera") / "face.y4m", film(ROUTE))
+    args = [*CHROMIUM_ARGUMENTS, *camera_arguments(video)]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def listened(app_address: str) -> Iterator[tuple[str, Relay]]:
+    """The page, and a listener between it and the browser."""
+    with relaying(app_address) as (address, relay):
+        yield address, relay
+
+
+def opened(browser: Browser, address: str, script: str = "") -> Page:
+    page = warm_context(browser, permissions=["camera"]).new_page()
+    page.set_default_timeout(LIMIT)
+    if script:
+        page.add_init_script(script)
+    page.goto(address)
+    return page
+
+
+def start(page: Page) -> None:
+    expect(page.locator("[data-live=begin]")).to_be_enabled()
+    page.locator("[data-live=begin]").click()
+
+
+def readout(page: Page, text: str) -> None:
+    expect(page.locator("[data-live=readout]")).to_contain_text(text)
+
+
+def test_no_picture_leaves_the_page_until_the_server_is_chosen(
+    browser: Browser, listened: tuple[str, Relay]
+) -> None:
+    address, relay = listened
+    page = opened(browser, f"{address}?view=live")
+    expect(page.get_by_label("On this device")).to_be_checked()
+    expect(page.locator("[data-live=text]")).to_contain_text("never leave this device")
+    start(page)
+    expect(page.locator(".gauges")).to_have_count(1)
+    readout(page, "on this device")
+    relay.forget()
+    page.wait_for_timeout(3000)
+    assert not [request for request in relay.requests if "heartbeat" not in request]
+    assert relay.bytes < 1000
+    page.get_by_label("On the server").click()
+    page.wait_for_url(f"{address}?view=live&runs=server")
+    readout(page, "on the server")
+    expect(page.locator(".gauges")).to_have_count(1)
+    assert any("component_server" in request for request in relay.requests)
+    assert relay.bytes > 10_000  # so the listener would have heard a picture
+    page.get_by_label("On this device").click()
+    page.wait_for_url(f"{address}?view=live")
+    readout(page, "on this device")
+    expect(page.locator(".gauges")).to_have_count(1)
+    page.close()
+
+
+def test_a_link_names_where_it_runs(browser: Browser, app_address: str) -> None:
+    page = opened(browser, f"{app_address}?view=live&runs=server")
+    expect(page.get_by_label("On the server")).to_be_checked()
+    expect(page.locator("[data-live=text]")).to_contain_text("are sent to the machine")
+    page.goto(f"{app_address}?view=live&runs=device")
+    expect(page.get_by_label("On this device")).to_be_checked()
+    page.goto(f"{app_address}?view=live&runs=nowhere")
+    expect(page.get_by_label("On this device")).to_be_checked()
+    page.close()
+
+
+NO_SIMD = "WebAssembly.validate = () => false;"
+
+
+def test_a_browser_without_simd_is_told_and_nothing_is_sent_unasked(
+    browser: Browser, listened: tuple[str, Relay]
+) -> None:
+    address, relay = listened
+    page = opened(browser, f"{address}?view=live&runs=device", NO_SIMD)
+    expect(page.locator("[data-live=text]")).to_contain_text("no SIMD")
+    expect(page.locator("[data-live=text]")).to_contain_text("are sent to the machine")
+    expect(page.get_by_label("On this device")).to_be_disabled()
+    relay.forget()
+    page.wait_for_timeout(500)
+    assert not [request for request in relay.requests if "component_server" in request]
+    start(page)
+    readout(page, "on the server")
+    page.close()
+
+
+SLOW = """
+const make = window.createImageBitmap;
+window.createImageBitmap = async (...given) => {
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  return make(...given);
+};"""
+
+
+def test_a_slow_device_is_told_and_goes_over_only_when_asked(
+    browser: Browser, app_address: str
+) -> None:
+    page = opened(browser, f"{app_address}?view=live", SLOW)
+    start(page)
+    trouble = page.locator("[data-live=trouble]")
+    expect(trouble).to_contain_text("This device is slow")
+    expect(page.locator(".live")).to_have_attribute("data-runs", "device")
+    expect(page.locator(".gauges")).to_have_count(1)  # it goes on meanwhile
+    trouble.get_by_role("button", name="Stay here").click()
+    expect(trouble).to_be_hidden()
+    expect(page.locator(".live")).to_have_attribute("data-runs", "device")
+    page.locator("[data-live=end]").click()
+    start(page)
+    trouble.get_by_role("button", name="Use the server").click()
+    readout(page, "on the server")
+    expect(page.get_by_label("On the server")).to_be_checked()
+    page.close()
+
+
+def test_networks_that_do_not_arrive_are_said_and_asked_for_again(
+    browser: Browser, app_address: str
+) -> None:
+    page = opened(browser, "about:blank")
+    page.context.route("**/device/models/**", lambda route: route.abort())
+    page.goto(f"{app_address}?view=live")
+    start(page)
+    trouble = page.locator("[data-live=trouble]")
+    expect(trouble).to_contain_text("do not run on this device")
+    expect(trouble.get_by_role("button", name="Use the server")).to_be_visible()
+    page.context.unroute("**/device/models/**")
+    trouble.get_by_role("button", name="Try again").click()
+    expect(page.locator(".gauges")).to_have_count(1)
+    expect(trouble).to_be_hidden()
+    page.close()
+
+
+def turned(examples: Path, folder: Path) -> Path:
+    """The two portraits as a camera held upright stores them: lying, with a tag."""
+    image = Image.open(examples / "two_portraits.jpg").transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    image.save(folder / "turned, so.jpg", quality=95, exif=exif)
+    return folder / "turned, so.jpg"
+
+
+def test_a_photo_is_answered_on_the_device(
+    browser: Browser, listened: tuple[str, Relay], examples: Path, tmp_path: Path
+) -> None:
+    address, relay = listened
+    page = opened(browser, address)
+    page.get_by_label("Keep this photo on my device").check()
+    page.wait_for_url(f"{address}?runs=device")
+    expect(page.locator("#keypoints-photo")).to_be_hidden()
+    relay.forget()
+    photo = turned(examples, tmp_path)
+    page.locator("[data-own=file]").set_input_files(photo)
+    status = page.locator("[data-own=status]")
+    expect(status).to_contain_text("2 faces found on this device")
+    expect(page.locator(".own-photo .card")).to_have_count(2)
+    (record,) = json.loads(saved(page, "JSON", "turned, so_keypoints.json"))
+    assert (record["file"], record["width"], record["height"]) == (photo.name, 960, 600)
+    faces = FacialKeypoints.load(device="cpu")(read_photo(photo))
+    assert len(record["faces"]) == len(faces)
+    for found, face in zip(record["faces"], faces, strict=True):
+        assert set(found) == set(face.to_dict())
+        error = np.linalg.norm(np.array(found["points"]) - face.points, axis=1).mean()
+        # Browser and Pillow decode a JPEG's colours a little differently.
+        assert error < 0.01 * interocular_distance(face.points)
+    rows = list(csv.DictReader(io.StringIO(saved(page, "CSV", "turned, so_keypoints.csv"))))
+    assert list(rows[0]) == CSV_COLUMNS and [row["face"] for row in rows] == ["0", "1"]
+    assert rows[0]["file"] == photo.name
+    assert float(rows[1]["x36"]) == record["faces"][1]["points"][36][0]
+    with page.expect_download() as download:
+        page.locator(".own-photo").get_by_role("button", name="Annotated photo").click()
+    assert Image.open(download.value.path()).size == (960, 600)
+    assert not [request for request in relay.requests if not request.startswith("GET ")]
+    assert relay.bytes < 20_000
+    page.close()
+
+
+def saved(page: Page, button: str, name: str) -> str:
+    with page.expect_download() as download:
+        page.locator(".own-photo").get_by_role("button", name=button).click()
+    assert download.value.suggested_filename == name
+    return Path(download.value.path()).read_text()
+
+
+def test_what_is_no_photo_is_said_and_a_cat_has_no_face(browser: Browser, app_address: str) -> None:
+    page = opened(browser, f"{app_address}?runs=device")
+    expect(page.get_by_label("Keep this photo on my device")).to_be_checked()
+    page.locator("[data-own=file]").set_input_files(
+        {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"only text"}
+    )
+    status = page.locator("[data-own=status]")
+    expect(status).to_contain_text("This photo cannot be used")
+    page.locator(".own-photo").get_by_role("button", name="A cat").click()
+    expect(status).to_contain_text("No face found")
+    expect(page.locator(".own-photo .card")).to_have_count(0)
+    page.get_by_label("Keep this photo on my device").uncheck()
+    page.wait_for_url(app_address)
+    expect(page.locator("#keypoints-photo")).to_be_visible()
+    expect(page.locator(".own-photo")).to_be_hidden()
+    page.close()
