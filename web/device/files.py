@@ -5,6 +5,7 @@ keep every file for good: new scripts do not fetch the networks anew.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,7 +71,8 @@ class DeviceFiles:
             )
         lacking = [name for name in MODEL_FILES if name not in self.models.files]
         if lacking:
-            return f"This server's weights have no {' and no '.join(lacking)} for browsers."
+            names = " and no ".join(lacking)
+            return f"The weights here have no {names} for browsers (see python -m train.export)."
         return ""
 
     @property
@@ -96,7 +98,7 @@ def device_files(weights: str | os.PathLike[str] | None = None) -> DeviceFiles:
         for: there are no networks for browsers then.
     """
     folder = shipped("weights") if weights is None else Path(weights)
-    models = {name: folder / name for name in MODEL_FILES if (folder / name).is_file()}
+    models = {name: folder / name for name in MODEL_FILES if _is_current(folder / name)}
     scripts = {
         file.relative_to(ASSETS).as_posix(): file
         for pattern in _SCRIPTS
@@ -105,3 +107,14 @@ def device_files(weights: str | os.PathLike[str] | None = None) -> DeviceFiles:
     return DeviceFiles(
         Group("engine", engine_files()), Group("models", models), Group("scripts", scripts)
     )
+
+
+def _is_current(file: Path) -> bool:
+    """Whether the file is there and, if it is a network, was made of the weights beside it."""
+    if not file.is_file() or file.suffix != ".onnx":
+        return file.is_file()
+    try:
+        facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        return bool(facts["onnx"][file.stem]["sha256"] == digest(file))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
