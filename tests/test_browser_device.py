@@ -17,8 +17,8 @@ from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.pipeline import FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, warm_context
-from tests.device.relay import Relay, relaying
 from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
+from train.benchmark.relay import Relay, relaying
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 from web.device.files import device_files
 
@@ -80,13 +80,13 @@ def test_no_picture_leaves_the_page_until_the_server_is_chosen(
     relay.forget()
     page.wait_for_timeout(3000)
     assert not [request for request in relay.requests if "heartbeat" not in request]
-    assert relay.bytes < 1000
+    assert relay.sent < 1000
     page.get_by_label("On the server").click()
     page.wait_for_url(f"{address}?view=live&runs=server")
     readout(page, "on the server")
     expect(page.locator(".gauges")).to_have_count(1)
     assert any("component_server" in request for request in relay.requests)
-    assert relay.bytes > 10_000  # so the listener would have heard a picture
+    assert relay.sent > 10_000  # so the listener would have heard a picture
     page.get_by_label("On this device").click()
     page.wait_for_url(f"{address}?view=live")
     readout(page, "on this device")
@@ -209,7 +209,7 @@ def test_a_photo_is_answered_on_the_device(
         page.locator(".own-photo").get_by_role("button", name="Annotated photo").click()
     assert Image.open(download.value.path()).size == (960, 600)
     assert not [request for request in relay.requests if not request.startswith("GET ")]
-    assert relay.bytes < 20_000
+    assert relay.sent < 20_000
     page.close()
 
 

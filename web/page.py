@@ -50,9 +50,10 @@ def build_page(
         _connect(faces, captions)
         build_api_section()
         gr.HTML(
-            '<p class="privacy">Your photos and videos are sent only to the machine that runs this '
-            f"page. It deletes files after {DELETE_AGE // 60} minutes and results when you close "
-            "the page; it never stores the camera's pictures.</p>"
+            '<p class="privacy">The live camera stays on your device unless you choose the server. '
+            "Photos and videos are sent only to the machine that runs this page. It deletes files "
+            f"after {DELETE_AGE // 60} minutes and results when you close the page; it never stores "
+            "the camera's pictures.</p>"
         )
         _forget_when_closed(page)
     models = {"keypoints": faces.model, "captions": captions.model}

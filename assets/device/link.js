@@ -38,7 +38,7 @@ export class DeviceLink {
     this.busy = false;
     this.judged = false;
     this.rate = new Rate();
-    this.total = new Lately(SLOW_AFTER); // ms from a frame to its faces
+    this.total = new Lately(SLOW_AFTER); // ms from a frame to its drawing
   }
 
   start(video) {
@@ -92,7 +92,7 @@ export class DeviceLink {
       const options = {smoothing, filters};
       const answer = await this.engine.find(image, {time, mode: "live", options});
       if (!this.running || attempt !== this.attempt || !answer.faces) return;
-      this.take(answer, time, performance.now() - begun);
+      this.take(answer, time, begun);
     } catch (error) {
       if (this.running && attempt === this.attempt) this.fail(error);
     } finally {
@@ -100,10 +100,10 @@ export class DeviceLink {
     }
   }
 
-  take(answer, time, milliseconds) {
+  take(answer, time, begun) {
     this.rate.count();
-    this.total.add(milliseconds);
     this.onAnswer(answer, time);
+    this.total.add(performance.now() - begun);
     if (this.judged || !this.total.full) return;
     this.judged = true;
     if (this.total.median > SLOW) this.tellSlow();

@@ -13,6 +13,7 @@ SUBJECTS = {
     "app": "train.benchmark.app",
     "speed": "train.benchmark.speed",
     "live": "train.benchmark.live",
+    "device": "train.benchmark.device_page",
     "serving": "train.benchmark.serving",
     "sharing": "train.benchmark.sharing",
     "readme": "train.evaluate.readme",

@@ -3,7 +3,7 @@
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -11,34 +11,42 @@ _HEAD = re.compile(rb"([A-Z]+) (\S+) HTTP/1\.1\r\n")
 
 
 class Relay:
-    """What all connections of the browser carried, in the order of their beginning."""
+    """What all connections of the browser carried since the last `forget`.
+
+    received: bytes that the browser got.
+    """
 
     def __init__(self) -> None:
         self._sent: list[bytearray] = []
+        self.received = 0
 
     def forget(self) -> None:
         """Listens anew."""
+        self.received = 0
         for sent in self._sent:
             sent.clear()
 
     @property
-    def bytes(self) -> int:
-        """Sent by the browser since then."""
+    def sent(self) -> int:
+        """Bytes that the browser sent."""
         return sum(map(len, self._sent))
 
     @property
     def requests(self) -> list[str]:
-        """Method and path of each request since then."""
+        """Method and path of each request."""
         heads = [head for sent in self._sent for head in _HEAD.findall(bytes(sent))]
         return [f"{method.decode()} {path.decode()}" for method, path in heads]
 
-    def listen(self, source: socket.socket, target: socket.socket) -> None:
-        """Passes on what the browser sends on one connection, until its end."""
-        self._sent.append(kept := bytearray())
-        while data := _receive(source):
-            kept += data
-            target.sendall(data)
-        target.close()
+    def connect(self, browser: socket.socket, page: socket.socket) -> None:
+        """Passes on both directions of a connection, in threads, until its end."""
+        kept = bytearray()
+        self._sent.append(kept)
+
+        def count(data: bytes) -> None:
+            self.received += len(data)
+
+        for source, target, note in ((browser, page, kept.extend), (page, browser, count)):
+            threading.Thread(target=_pass_on, args=(source, target, note), daemon=True).start()
 
 
 @contextmanager
@@ -54,29 +62,20 @@ def relaying(address: str) -> Iterator[tuple[str, Relay]]:
                 browser, _ = server.accept()
             except OSError:  # the end
                 return
-            page = socket.create_connection((parts.hostname, parts.port))
-            for work in (
-                lambda a=browser, b=page: relay.listen(a, b),
-                lambda a=browser, b=page: _pass_on(b, a),
-            ):
-                threading.Thread(target=work, daemon=True).start()
+            relay.connect(browser, socket.create_connection((parts.hostname, parts.port)))
 
     threading.Thread(target=accept, daemon=True).start()
     yield f"http://127.0.0.1:{server.getsockname()[1]}/", relay
+    server.shutdown(socket.SHUT_RDWR)
     server.close()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def _pass_on(source: socket.socket, target: socket.socket, note: Callable[[bytes], None]) -> None:
     try:
-        while data := _receive(source):
+        while data := source.recv(65536):
+            note(data)
             target.sendall(data)
-    except OSError:  # the browser has left
+    except OSError:  # one of the two has left
         pass
-    target.close()
-
-
-def _receive(connection: socket.socket) -> bytes:
-    try:
-        return connection.recv(65536)
-    except OSError:
-        return b""
+    for end in (source, target):
+        end.close()
