@@ -7,13 +7,18 @@ every state at every width, light and dark, goes to FOLDER, for a person to look
 import argparse
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import cv2
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from keypoints_captions.photos.reader import read_photo
+from train.benchmark.fake_camera import RATE, camera_arguments, write_y4m
+from train.benchmark.moving_face import FRAME_SIZE
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, ROOT, app_process
 
 FOLDER = ROOT / "assets" / "screenshots"
@@ -101,6 +106,36 @@ def bad_file_to_caption(page: Page) -> None:
     _expect_status(page, "cannot be used", "captions")
 
 
+def kept_on_the_device(page: Page) -> None:
+    """Two faces, found in the browser, with everything drawn."""
+    page.get_by_role("tab", name="Facial keypoints").click()
+    page.get_by_label("Keep this photo on my device").check()
+    page.locator(".own-photo").get_by_role("button", name="Two portraits").click()
+    expect(page.locator(".own-photo .summary")).to_contain_text("2 faces", timeout=LIMIT)
+    for label in ("Boxes", "Pose axes", "Sunglasses"):
+        page.locator(".own-photo").get_by_label(label).check()
+
+
+def live_off(page: Page) -> None:
+    """The live view before the camera is on."""
+    page.get_by_role("tab", name="Live").click()
+    expect(page.locator("[data-live=begin]")).to_be_enabled()
+
+
+def live_on_the_server(page: Page) -> None:
+    """The same, to be run on the server."""
+    page.get_by_role("radio", name="On the server").click()
+
+
+def live(page: Page) -> None:
+    """A face, found in the browser."""
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_role("radio", name="On this device").click()
+    page.locator("[data-live=begin]").click()
+    expect(page.locator(".gauges")).to_have_count(1, timeout=LIMIT)
+    page.wait_for_timeout(4000)  # until gauges and readout are steady
+
+
 #: In this order, one after the other on the same page.
 STATES: tuple[Callable[[Page], None], ...] = (
     opened,
@@ -115,6 +150,10 @@ STATES: tuple[Callable[[Page], None], ...] = (
     continued,
     bad_file_to_caption,
     how_good,
+    kept_on_the_device,
+    live_off,
+    live_on_the_server,
+    live,
 )
 
 
@@ -130,7 +169,10 @@ def main() -> None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             _, address = stack.enter_context(app_process(Path(folder)))
         playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        video = stack.enter_context(tempfile.TemporaryDirectory())
+        camera = camera_arguments(write_y4m(Path(video) / "y4m", portrait()))
+        arguments = [*CHROMIUM_ARGUMENTS, *camera]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         if options.all:
             _take_all(browser, address, options.all)
         else:
@@ -138,8 +180,21 @@ def main() -> None:
         browser.close()
 
 
+def portrait() -> Iterator[np.ndarray]:
+    """Two seconds of a camera, (480, 640, 3) uint8 RGB: the astronaut, who sways a little."""
+    width, height = FRAME_SIZE
+    photo = read_photo(ROOT / "assets" / "examples" / "astronaut.jpg")
+    for index in range(2 * RATE):
+        phase = 2 * np.pi * index / (2 * RATE)
+        zoom = 1.7 * width / photo.shape[1]
+        x, y = 0.43 * photo.shape[1] + 3 * np.sin(phase), 0.29 * photo.shape[0] + np.cos(phase)
+        matrix = np.array([[zoom, 0, width / 2 - zoom * x], [0, zoom, height / 2 - zoom * y]])
+        yield cv2.warpAffine(photo, matrix, FRAME_SIZE, flags=cv2.INTER_CUBIC)
+
+
 def _take_readme(browser: Browser, address: str) -> None:
     for name, width, height, scheme, state in (
+        ("live", 1280, 860, "light", live),
         ("desktop", 1280, 860, "light", two_faces),
         ("phone", 390, 1040, "dark", two_faces),
         ("captions", 1280, 860, "light", captioned),
@@ -164,7 +219,9 @@ def _take_all(browser: Browser, address: str, folder: Path) -> None:
 
 
 def _open(browser: Browser, address: str, width: int, height: int, scheme: str) -> Page:
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = browser.new_page(
+        viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
+    )
     page.set_default_timeout(LIMIT)
     page.goto(address)
     _expect_status(page, "astronaut.jpg")

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import BROWSER_MARKS, watched_page
+from web.device.files import device_files
 
 pytestmark = BROWSER_MARKS
 
@@ -63,6 +64,16 @@ def test_the_photo_part_and_all_its_folds(page: Page) -> None:
 def test_the_other_parts(page: Page, part: str) -> None:
     page.get_by_role("tab", name=part).click()
     assert faults(page) == []
+
+
+@pytest.mark.skipif(bool(device_files().missing), reason=device_files().missing or "-")
+def test_a_photo_kept_on_the_device(page: Page) -> None:
+    page.get_by_role("tab", name="Photo", exact=True).click()
+    page.get_by_label("Keep this photo on my device").check()
+    page.locator(".own-photo").get_by_role("button", name="Two portraits").click()
+    expect(page.locator(".own-photo .summary")).to_contain_text("2 faces")
+    assert faults(page) == []
+    page.get_by_label("Keep this photo on my device").uncheck()
 
 
 def test_the_captions_and_all_their_folds(page: Page) -> None:

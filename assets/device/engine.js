@@ -27,8 +27,8 @@ export const whyNot = (device) => {
 /** Finds faces; one picture at a time, in the order in which they are asked for. */
 export class Engine {
   /**
-   * @param {{engine: string, models: string, scripts: string}} device addresses of folders,
-   *   whole, with a slash at the end
+   * @param {{engine: string, models: string, scripts: string, packed?: boolean}} device addresses
+   *   of folders, whole, with a slash at the end; whether the engine lies there packed
    */
   constructor(device) {
     this.device = device;
@@ -48,14 +48,14 @@ export class Engine {
     this.webgpu = webgpu;
     const loading = (this.loading = new Promise((resolve, reject) => {
       this.opened = {resolve, reject};
-      const {scripts, engine, models} = this.device;
+      const {scripts, engine, models, packed = false} = this.device;
       this.worker = new Worker(`${scripts}device/worker.js`, {type: "module"});
       this.worker.addEventListener("message", ({data}) => this.take(data));
       this.worker.addEventListener("error", (event) => {
         event.preventDefault();
         this.fail(event.message || "a file could not be fetched");
       });
-      this.worker.postMessage({type: "load", engine, models, webgpu});
+      this.worker.postMessage({type: "load", engine, models, webgpu, packed});
     }));
     loading.catch(() => { if (this.loading === loading) this.loading = null; });
     return loading;

@@ -52,6 +52,12 @@ def compressed(file: Path, accepted: str) -> tuple[Path, str] | None:
     return None
 
 
+def gzipped(file: Path) -> bytes:
+    """The contents, compressed with gzip."""
+    copy = compressed(file, "gzip")
+    return copy[0].read_bytes() if copy else ENCODINGS["gzip"][1](file.read_bytes())
+
+
 def compressed_size(file: Path) -> int:
     """Bytes of the best compressed copy there is, or of the file."""
     copy = compressed(file, ", ".join(ENCODINGS))

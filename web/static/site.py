@@ -8,6 +8,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from web.device.compression import gzipped
 from web.device.files import ASSETS, DeviceFiles, Group
 from web.device.markup import live_html, photo_html
 from web.device.setup import page_setup
@@ -69,6 +70,7 @@ def write_site(out: Path, files: DeviceFiles) -> int:
         "device": {
             **{name: group.address for name, group in groups.items()},
             "missing": "",
+            "packed": True,
             "megabytes": files.megabytes,
         },
     }
@@ -103,7 +105,12 @@ def _copy_groups(out: Path, files: DeviceFiles) -> dict[str, Group]:
         for name, file in group.files.items():
             path = out / group.address / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, path)
+            if (
+                file.suffix == ".wasm"
+            ):  # most static hosts would send it as it is, four times as long
+                path.with_name(f"{name}.packed").write_bytes(gzipped(file))
+            else:
+                shutil.copyfile(file, path)
     return groups
 
 
