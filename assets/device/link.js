@@ -5,7 +5,8 @@ import {Lately, Rate} from "../live/rate.js";
 
 const LONGEST_SIDE = 640; // pixels; a camera may give more than it was asked for
 const SLOW = 80; // ms a frame from which the device counts as slow
-const SLOW_AFTER = 30; // frames over whose middle that is judged
+const SLOW_AFTER = 45; // frames after which that is judged, by the middle of the last ones ...
+const JUDGED = 30; // ... of this many: the first are slow while the browser still compiles
 
 /** The frame on show as a bitmap, no larger than `LONGEST_SIDE`. */
 const grab = (video) => {
@@ -37,8 +38,9 @@ export class DeviceLink {
     this.ready = null;
     this.busy = false;
     this.judged = false;
+    this.count = 0;
     this.rate = new Rate();
-    this.total = new Lately(SLOW_AFTER); // ms from a frame to its drawing
+    this.total = new Lately(JUDGED); // ms from a frame to its drawing
   }
 
   start(video) {
@@ -104,7 +106,8 @@ export class DeviceLink {
     this.rate.count();
     this.onAnswer(answer, time);
     this.total.add(performance.now() - begun);
-    if (this.judged || !this.total.full) return;
+    this.count++;
+    if (this.judged || this.count < SLOW_AFTER) return;
     this.judged = true;
     if (this.total.median > SLOW) this.tellSlow();
   }

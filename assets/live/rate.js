@@ -28,8 +28,6 @@ export class Lately {
     if (this.values.length > this.count) this.values.shift();
   }
 
-  get full() { return this.values.length === this.count; }
-
   get median() {
     const sorted = [...this.values].sort((a, b) => a - b);
     return sorted.length ? sorted[Math.floor(sorted.length / 2)] : 0;
