@@ -25,8 +25,8 @@ from train.benchmark.running_app import (
     CHROMIUM,
     CHROMIUM_ARGUMENTS,
     START_LIMIT,
+    app_process,
     process_memory,
-    running_app,
 )
 from web.device.files import device_files
 
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     live_browser.check(options)
     if device_files().missing:
         raise SystemExit(device_files().missing)
-    with tempfile.TemporaryDirectory() as folder, running_app(Path(folder)) as address:
+    with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (_, address):
         with relaying(address) as (relayed, relay), _browser(film(ROUTE)) as browser:
             if options.visits > 0:
                 _print_visits(browser, f"{relayed}?view=live", relay, options.visits)

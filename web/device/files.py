@@ -19,7 +19,10 @@ from web.device.examples import PHOTOS
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 #: The networks and what is to be known about them; `python -m train.export` writes them.
-MODEL_FILES = ("face_detector.onnx", "facial_keypoints.onnx", "constants.json")
+PRECISE_FILE = "facial_keypoints.onnx"
+MODEL_FILES = ("face_detector.onnx", PRECISE_FILE, "constants.json")
+#: The same in 8 bits, for cameras; weights of one's own may come without.
+QUICK_FILE = "facial_keypoints_int8.onnx"
 #: Of assets/, and what is handed out of them.
 _SCRIPTS = ("live/**/*.js", "device/**/*.js", "filters/*.png")
 _SCRIPTS += tuple(f"examples/{name}" for name in PHOTOS)
@@ -77,10 +80,13 @@ class DeviceFiles:
 
     @property
     def megabytes(self) -> int:
-        """Size of what a browser fetches before its first face, compressed, in whole megabytes."""
-        needed = [self.engine.files.get(name) for name in PROCESSOR_FILES]
-        files = [*filter(None, needed), *self.models.files.values()]
-        return round(sum(compressed_size(file) for file in files) / 1e6)
+        """What a browser fetches before it finds a face of its camera, compressed, in whole
+        megabytes."""
+        networks = dict(self.models.files)
+        if QUICK_FILE in networks:
+            networks.pop(PRECISE_FILE, None)
+        engine = [file for name, file in self.engine.files.items() if name in PROCESSOR_FILES]
+        return round(sum(map(compressed_size, [*engine, *networks.values()])) / 1e6)
 
     def describe(self) -> dict[str, str | int]:
         """For the page's scripts: each group's address, `missing` and `megabytes`."""
@@ -98,7 +104,8 @@ def device_files(weights: str | os.PathLike[str] | None = None) -> DeviceFiles:
         for: there are no networks for browsers then.
     """
     folder = shipped("weights") if weights is None else Path(weights)
-    models = {name: folder / name for name in MODEL_FILES if _is_current(folder / name)}
+    names = (*MODEL_FILES, QUICK_FILE)
+    models = {name: folder / name for name in names if _is_current(folder / name)}
     scripts = {
         file.relative_to(ASSETS).as_posix(): file
         for pattern in _SCRIPTS
@@ -114,7 +121,8 @@ def _is_current(file: Path) -> bool:
     if not file.is_file() or file.suffix != ".onnx":
         return file.is_file()
     try:
-        facts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        pair = file.with_name(f"{file.stem.removesuffix('_int8')}.json")
+        facts = json.loads(pair.read_text(encoding="utf-8"))
         return bool(facts["onnx"][file.stem]["sha256"] == digest(file))
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -92,8 +92,7 @@ export class PhotoView {
   async open(file, name) {
     const attempt = (this.attempt = {});
     this.forget();
-    const loading = `The networks are being loaded, ${this.device.megabytes} MB, once.`;
-    this.tell("Looking …", this.engine.loading ? "" : loading);
+    this.tell("Looking …", this.constants ? "" : "The first photo takes longer: the networks are fetched.");
     try {
       const [photo] = await Promise.all([readPhoto(file, name || "photo"), this.load()]);
       const image = await createImageBitmap(photo.canvas);
