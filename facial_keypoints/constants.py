@@ -56,14 +56,14 @@ def _markup() -> dict[str, Any]:
 
 def _keypoints(weights: Path | None) -> dict[str, Any]:
     from facial_keypoints import pipeline
-    from facial_keypoints.landmarks import crops, predictor
+    from facial_keypoints.landmarks import crops, predictor, reading
 
     return {
         "input_size": _config(weights, pipeline.NAME)["input_size"],
         "crop_scale": crops.CROP_SCALE,
         "tolerance": predictor.TOLERANCE,
-        **_constants(pipeline, "MOST_CROPS MIN_SCORE MIN_SCORE_TURNED DUPLICATE"),
-        **_constants(pipeline, "MOST_MOVED MOST_RESIZED MOST_TURNED"),
+        **_constants(pipeline, "MOST_CROPS MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
+        **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED"),
     }
 
 
@@ -72,7 +72,7 @@ def _detector(weights: Path | None) -> dict[str, Any]:
 
     return {
         "grey": round(_config(weights, cnn.NAME)["mean"]),
-        **_constants(cnn, "SIDE MOST_ENLARGED MIN_SCORE OVERLAP MOST_BOXES"),
+        **_constants(cnn, "SIDE MOST_ENLARGED MIN_SCORE EAGER_SCORE OVERLAP MOST_BOXES"),
     }
 
 

@@ -17,20 +17,25 @@ from facial_keypoints.detection.detectors import (
     BatchDetector,
     Detection,
     Detector,
+    EagerDetector,
     HaarDetector,
     strongest,
 )
 from facial_keypoints.face import Face
 from facial_keypoints.geometry.pose import estimate_pose
-from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
+from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from facial_keypoints.landmarks.reading import read_detections, read_upside_down
 from keypoints_captions.batches import BATCH, Outcome, run_batches
 from keypoints_captions.device import pick_device
 from keypoints_captions.hub import HubModel, find_weights
 from keypoints_captions.photos.reader import PhotoSource, read_photo
 from keypoints_captions.precision import fastest_precision
 from keypoints_captions.weights import load_model
+
+#: Reads detections, each in its own photo; see `read_detections`.
+Read = Callable[[KeypointPredictor, Sequence[np.ndarray], Sequence[Detection]], Keypoints]
 
 NAME, DETECTOR_NAME = "facial_keypoints", "face_detector"  # of the weights' files
 
@@ -44,12 +49,12 @@ DETECTORS: dict[str, Callable[[str | Path | None, torch.device | None], Detector
 MOST_CROPS = 32
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
 MIN_SCORE = 0.5
-#: The same on a photo turned by a quarter or a half, which is looked at where it shows no face
-#: upright: most photos without faces must stay without.
+#: The same in the further looks at a photo that shows no face at first, which take weak detections
+#: or a photo turned by a quarter or a half: most photos without faces must stay without.
 MIN_SCORE_TURNED = 0.98
-#: How far a crop may be off before its face is read again: shares of the side, of the size (its
-#: logarithm), and degrees.
-MOST_MOVED, MOST_RESIZED, MOST_TURNED = 0.1, 0.2, 10.0
+#: Face score from which a face is surely read the right way up. Where a photo shows no such face,
+#: each is read upside down too, and is taken so if that is sure.
+SURE_SCORE = 0.99
 #: Intersection over union from which two faces are one.
 DUPLICATE = 0.45
 
@@ -149,33 +154,48 @@ class FacialKeypoints(HubModel):
         return run_batches(photos, read_photo, self._find, batch_size=BATCH, weigh=_weigh)
 
     def _find(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Faces of (H, W, 3) uint8 RGB photos; those that show none upright are looked at turned
-        to the left, to the right and upside down."""
-        faces = self._find_upright(images, self.min_score)
+        """Faces of (H, W, 3) uint8 RGB photos. Those that show none at first are looked at again:
+        for weak detections, profiles above all, then turned to the left, to the right and upside
+        down."""
+        faces = self._look(images, self.detector, self.min_score)
+        wary = max(self.min_score, MIN_SCORE_TURNED)
+        if isinstance(self.detector, EagerDetector):
+            empty = [place for place, found in enumerate(faces) if not found]
+            again = self._look([images[place] for place in empty], self.detector.eager(), wary)
+            for place, found in zip(empty, again, strict=True):
+                faces[place] = found
         for quarters in (1, 3, 2):  # to the left, to the right, upside down
             empty = [place for place, found in enumerate(faces) if not found]
             turned = [np.ascontiguousarray(np.rot90(images[place], quarters)) for place in empty]
-            again = self._find_upright(turned, max(self.min_score, MIN_SCORE_TURNED))
+            again = self._look(turned, self.detector, wary)
             for place, image, found in zip(empty, turned, again, strict=True):
                 faces[place] = [_turned_back(face, image.shape[:2], quarters) for face in found]
         return faces
 
-    def _find_upright(self, images: Sequence[np.ndarray], min_score: float) -> list[list[Face]]:
+    def _look(
+        self, images: Sequence[np.ndarray], detector: Detector, min_score: float
+    ) -> list[list[Face]]:
         """Faces of at least that score, surest first, each once."""
-        if isinstance(self.detector, BatchDetector):
-            found = self.detector.many(images)
+        if isinstance(detector, BatchDetector):
+            found = detector.many(images)
         else:
-            found = [self.detector(image) for image in images]
+            found = [detector(image) for image in images]
+        faces = self._predict_all(images, found)
+        for place, (image, seen) in enumerate(zip(images, faces, strict=True)):
+            if seen and not any(face.score >= SURE_SCORE for face in seen):
+                over = self._predict_all([image], [found[place]], read_upside_down)[0]
+                faces[place] = [
+                    other if other.score >= SURE_SCORE else face
+                    for face, other in zip(seen, over, strict=True)
+                ]
         return [
-            _without_duplicates([face for face in faces if face.score >= min_score])
-            for faces in self._predict_all(images, found)
+            _without_duplicates([face for face in seen if face.score >= min_score])
+            for seen in faces
         ]
 
     def predict_detections(self, image: np.ndarray, found: Sequence[Detection]) -> list[Face]:
-        """Faces where a detector saw some: one `Face` for each detection, whatever its score.
-
-        A detector that gives five points is precise: one reading does for most faces, and only
-        those are read again whose points say that their crop was off.
+        """Faces where a detector saw some, the way up that it says: one `Face` for each detection,
+        whatever its score. How often each is read: see `read_detections`.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -183,37 +203,24 @@ class FacialKeypoints(HubModel):
         return self._predict_all([image], [found])[0]
 
     def _predict_all(
-        self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
+        self,
+        images: Sequence[np.ndarray],
+        found: Sequence[Sequence[Detection]],
+        read: Read = read_detections,
     ) -> list[list[Face]]:
         """`predict_detections` of several photos, whose crops share batches."""
         precise = {all(one.points is not None for one in seen) for seen in found if seen}
         if len(precise) > 1:  # each photo is read in its own way
             pairs = zip(images, found, strict=True)
-            return [self._predict_all([image], [seen])[0] for image, seen in pairs]
+            return [self._predict_all([image], [seen], read)[0] for image, seen in pairs]
         owners = [image for image, seen in zip(images, found, strict=True) for _ in seen]
         detections = [detection for seen in found for detection in seen]
         flat: list[Face] = []
         for start in range(0, len(owners), MOST_CROPS):
             part = slice(start, start + MOST_CROPS)
-            flat += _faces(self._read(owners[part], detections[part]), owners[part])
+            flat += _faces(read(self.predictor, owners[part], detections[part]), owners[part])
         faces = iter(flat)
         return [list(itertools.islice(faces, len(seen))) for seen in found]
-
-    def _read(self, images: Sequence[np.ndarray], found: Sequence[Detection]) -> Keypoints:
-        """Keypoints of detections, each in its own photo; all have points, or none counts."""
-        boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
-        five = [detection.points for detection in found if detection.points is not None]
-        if len(five) < len(found):
-            return self.predictor(images, crops_from_boxes(boxes))
-        crops = crops_from_boxes(boxes, five=np.stack(five))
-        keypoints = self.predictor(images, crops, passes=1)
-        better = crops_from_points(keypoints.points)
-        off = np.flatnonzero(_are_off(crops, better))
-        if len(off):
-            again = self.predictor([images[int(index)] for index in off], better[off], passes=1)
-            keypoints.points[off], keypoints.scale[off] = again.points, again.scale
-            keypoints.score[off] = again.score
-        return keypoints
 
     def predict(self, image: np.ndarray, boxes: np.ndarray | Sequence[Any]) -> list[Face]:
         """Faces in boxes of the caller's: one `Face` for each box, whatever its score.
@@ -307,14 +314,6 @@ def landmark_box(points: np.ndarray) -> np.ndarray:
 
 def _weigh(image: np.ndarray) -> int:
     return image.nbytes
-
-
-def _are_off(crops: Crops, better: Crops) -> np.ndarray:
-    """(N,) bool: by a tenth of the side, by a fifth in size, or by ten degrees."""
-    moved = np.linalg.norm(crops.centre - better.centre, axis=1) > MOST_MOVED * better.side
-    resized = np.abs(np.log(crops.side / better.side)) > MOST_RESIZED
-    turned = np.abs((crops.angle - better.angle + 180) % 360 - 180) > MOST_TURNED
-    return moved | resized | turned
 
 
 def _without_duplicates(faces: list[Face], overlap: float = DUPLICATE) -> list[Face]:

@@ -45,6 +45,15 @@ class BatchDetector(Detector, Protocol):
         ...
 
 
+@runtime_checkable
+class EagerDetector(Detector, Protocol):
+    """A detector that can be told to hand on what it usually keeps back as too weak."""
+
+    def eager(self) -> Detector:
+        """The same detector, content with much weaker signs of a face."""
+        ...
+
+
 @dataclass(frozen=True)
 class HaarPass:
     """One search of a photo with one of OpenCV's cascades.

@@ -20,11 +20,16 @@ export class Detector {
     this.side = side;
   }
 
-  /** Surest first. @param {import("./picture.js").Picture} picture @returns {Promise<Detection[]>} */
-  async detect(picture) {
+  /**
+   * Surest first.
+   * @param {import("./picture.js").Picture} picture
+   * @param {number} [minScore] under which detections are left out
+   * @returns {Promise<Detection[]>}
+   */
+  async detect(picture, minScore = constants.detector.min_score) {
     const canvas = fit(picture, this.side, constants.detector.grey);
     const cells = await this.networks.detect(canvas);
-    return kept(cells).map((cell) => toPhoto(cell, canvas.scale));
+    return kept(cells, minScore).map((cell) => toPhoto(cell, canvas.scale));
   }
 }
 
@@ -54,10 +59,10 @@ export const fit = (picture, side, grey) => {
 };
 
 // Of all cells those that see a face of their own: left, top, right, bottom edge, score, points.
-const kept = ({score, box, points}) => {
-  const {min_score, most_boxes, overlap} = constants.detector;
+const kept = ({score, box, points}, minScore) => {
+  const {most_boxes, overlap} = constants.detector;
   let seen = [];
-  for (let i = 0; i < score.length; i++) if (score[i] >= min_score) seen.push(i);
+  for (let i = 0; i < score.length; i++) if (score[i] >= minScore) seen.push(i);
   if (seen.length > most_boxes) {
     seen = seen.sort((a, b) => score[b] - score[a]).slice(0, most_boxes);
   }

@@ -27,27 +27,42 @@ export class FacialKeypoints {
   }
 
   /**
-   * Faces of a photo, the surest first; one that shows none upright is looked at turned to the left,
-   * to the right and upside down.
+   * Faces of a photo, the surest first. One that shows none at first is looked at again: for weak
+   * detections, then turned to the left, to the right and upside down.
    * @param {import("./picture.js").Picture} picture
    * @returns {Promise<Face[]>}
    */
   async find(picture) {
     const {min_score, min_score_turned} = constants.keypoints;
-    const upright = await this.findUpright(picture, min_score);
+    const wary = Math.max(min_score, min_score_turned);
+    const upright = await this.look(picture, min_score);
     if (upright.length) return upright;
+    const weak = await this.look(picture, wary, constants.detector.eager_score);
+    if (weak.length) return weak;
     for (const quarters of [1, 3, 2]) {
-      const faces = await this.findUpright(
-        turned(picture, quarters), Math.max(min_score, min_score_turned));
+      const faces = await this.look(turned(picture, quarters), wary);
       if (faces.length) return faces.map((face) => turnedBack(face, picture, quarters));
     }
     return [];
   }
 
-  async findUpright(picture, minScore) {
-    const found = await this.detector.detect(picture);
-    const faces = await this.predictDetections(picture, found);
+  // Faces of at least that score; where none is sure, each is read upside down too.
+  async look(picture, minScore, leastDetection = constants.detector.min_score) {
+    const {sure_score} = constants.keypoints;
+    const found = await this.detector.detect(picture, leastDetection);
+    let faces = await this.predictDetections(picture, found);
+    if (!faces.some((face) => face.score >= sure_score)) {
+      const over = await this.predictUpsideDown(picture, found);
+      faces = faces.map((face, index) => (over[index].score >= sure_score ? over[index] : face));
+    }
     return withoutDuplicates(faces.filter((face) => face.score >= minScore));
+  }
+
+  async predictUpsideDown(picture, found) {
+    const crops = found.map(({box, points}) => cropFromBox(box, points))
+      .map((crop) => ({...crop, angle: crop.angle + 180}));
+    const keypoints = await this.predictor.predict(picture, crops, 2);
+    return keypoints.map((one) => toFace(one, picture));
   }
 
   /** One face for each detection, whatever its score; read again where its crop was off. */
