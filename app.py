@@ -2,9 +2,8 @@
 
 import sys
 
-from facial_keypoints.video.codec import MAX_BYTES as MAX_CLIP_BYTES
 from keypoints_captions.cores import fit_threads
-from keypoints_captions.photos.reader import MAX_BYTES, ignore_pillow_warnings
+from keypoints_captions.photos.reader import ignore_pillow_warnings
 from web.device.files import device_files
 from web.gradio_internals import admits, share_address
 from web.page import DELETE_AGE, DELETE_EVERY, build_page
@@ -15,9 +14,8 @@ from web.server.memory import return_memory
 from web.server.options import parse_options
 from web.server.server import Server
 from web.server.site import build_site
-from web.server.uploads import delete_regularly, use_own_folders
+from web.server.uploads import MAX_UPLOAD, delete_regularly, use_own_folders
 
-MAX_UPLOAD = max(MAX_BYTES, MAX_CLIP_BYTES)
 VERSION = "1.0.0"
 
 

@@ -14,7 +14,8 @@ from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_captioner, make_world, tiny_options
 from tests.two_processes import train_in_two
 from train.captioning.__main__ import main, parse
-from train.captioning.data import CaptionRows, augmented_square, load_set
+from train.captioning.augment import augmented_square
+from train.captioning.data import CaptionRows, load_set
 from train.captioning.features import Features
 from train.captioning.objectives import CachedGrids, SelfCritical
 from train.captioning.stages import STAGES

@@ -21,10 +21,11 @@ import yaml
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, expect
 
-from app import MAX_UPLOAD, VERSION
+from app import VERSION
 from tests.browser import LIMIT, watched_page
 from train.benchmark.running_app import CHROMIUM, ROOT, free_port, printed_address, start_app
 from train.benchmark.serving import wait_until_ready
+from web.server.uploads import MAX_UPLOAD
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="no nginx; on Debian: apt-get install nginx")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gradio_client import Client, handle_file
 
-from train.benchmark.running_app import process_memory
+from train.benchmark.running_app import free_port, process_memory
 from train.figures import Report, add_card_argument
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -17,7 +17,6 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m train.evaluate app`."""
-    parser.add_argument("--port", type=int, default=7879)
     parser.add_argument("--photo", type=Path, default=APP.parent / "assets/examples/astronaut.jpg")
     add_card_argument(parser, "facial_keypoints")
 
@@ -26,8 +25,9 @@ def run(options: argparse.Namespace) -> None:
     """Starts the app, asks it once, prints the figures as Markdown, and ends it."""
     report = Report(options.write_card)
     started = time.perf_counter()
-    address = f"http://127.0.0.1:{options.port}/"
-    command = [sys.executable, str(APP), "--port", str(options.port)]
+    port = str(free_port())
+    address = f"http://127.0.0.1:{port}/"
+    command = [sys.executable, str(APP), "--port", port]
     app = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         page = _seconds_until_page(app, address, started)
@@ -58,4 +58,4 @@ def _seconds_until_page(app: subprocess.Popen, address: str, started: float) -> 
                 return time.perf_counter() - started
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"the app did not answer at {address}; is the port taken?")
+    raise RuntimeError(f"the app did not answer at {address}")

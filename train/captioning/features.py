@@ -11,7 +11,8 @@ import torch
 from tqdm import tqdm
 
 from captioning.encoder import Encoder, Preprocessing
-from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
+from train.captioning.augment import augmented_square
+from train.captioning.data import CaptionedPhoto, photo_square
 from train.engine.batches import prefetch
 from train.engine.processes import Process
 

@@ -13,7 +13,8 @@ from captioning.decoder import Decoder
 from captioning.encoder import Encoder, Preprocessing
 from captioning.search import Rules, SearchOptions, beam_search, drain, sample, spoken
 from captioning.vocabulary import END, PAD, START, Vocabulary
-from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
+from train.captioning.augment import augmented_square
+from train.captioning.data import CaptionedPhoto, photo_square
 from train.captioning.features import Features, encode
 from train.captioning.metrics import CiderD
 from train.captioning.rewards import Reward

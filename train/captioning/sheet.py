@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from captioning.encoder import Preprocessing
-from train.captioning.data import CaptionedPhoto, augmented_square, photo_square
+from train.captioning.augment import augmented_square
+from train.captioning.data import CaptionedPhoto, photo_square
 
 _LETTERS = 36  # a line, at the font's size below a photo of 224 pixels
 _LINE = 15  # pixels

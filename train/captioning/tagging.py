@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
 from keypoints_captions.photos.reader import read_photo
-from train.captioning.data import CaptionedPhoto, random_view
+from train.captioning.augment import random_view
+from train.captioning.data import CaptionedPhoto
 from train.captioning.run import CaptionRun
 from train.captioning.tasks import StageTask, encoder_state
 from train.captioning.words.content import stem_shares

@@ -1,4 +1,4 @@
-"""Folders of visitors' files, and the deletion of old files."""
+"""Visitors' files: the limit of their size, their folders, and the deletion of old ones."""
 
 import os
 import tempfile
@@ -7,6 +7,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from facial_keypoints.video.codec import MAX_BYTES as MAX_CLIP_BYTES
+from keypoints_captions.photos.reader import MAX_BYTES as MAX_PHOTO_BYTES
+
+#: Bytes of the largest file that is accepted; photos and clips have limits of their own.
+MAX_UPLOAD = max(MAX_PHOTO_BYTES, MAX_CLIP_BYTES)
 _GRADIO = "GRADIO_TEMP_DIR"  # environment variable: Gradio's folder for uploads
 
 
