@@ -1,4 +1,4 @@
-"""The live view on the visitor's own device: how soon it is there, how fast it is, what it takes.
+"""Benchmark of the live view on the visitor's own device: start, rate, traffic, memory.
 
     python -m train.evaluate device
 
@@ -28,6 +28,7 @@ from train.benchmark.running_app import (
     app_process,
     process_memory,
 )
+from train.figures import AddRow, Report, add_card_argument
 from web.device.files import device_files
 
 if TYPE_CHECKING:  # a dev requirement
@@ -55,27 +56,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--seconds", type=float, default=10.0, help="for each rate (%(default)s)")
     add("--minutes", type=float, default=10.0, help="over which memory is watched (%(default)s)")
+    add_card_argument(parser, "facial_keypoints")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the figures as rows of a Markdown table."""
+    """Prints the figures as Markdown."""
+    report = Report(options.write_card)
     options.browser_seconds = 1
     live_browser.check(options)
     if device_files().missing:
         raise SystemExit(device_files().missing)
-    with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (_, address):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        app_process(Path(folder)) as (_, address),
+        report.facts("live-device", "live on the visitor's device", data="astronaut.jpg") as fact,
+    ):
         with relaying(address) as (relayed, relay), _browser(film(ROUTE)) as browser:
             if options.visits > 0:
-                _print_visits(browser, f"{relayed}?view=live", relay, options.visits)
+                _print_visits(fact, browser, f"{relayed}?view=live", relay, options.visits)
             if options.seconds > 0:
-                _print_rates(browser, f"{relayed}?view=live", relay, options.seconds, "one face")
+                _print_rates(fact, browser, f"{relayed}?view=live", relay, options.seconds, 1)
             if options.minutes > 0:
-                _print_memory(browser, f"{relayed}?view=live", 60 * options.minutes)
+                _print_memory(fact, browser, f"{relayed}?view=live", 60 * options.minutes)
         if options.seconds > 0:
             with relaying(address) as (relayed, relay), _browser(four_faces()) as browser:
-                _print_rates(
-                    browser, f"{relayed}?view=live", relay, options.seconds, "four faces", 4
-                )
+                _print_rates(fact, browser, f"{relayed}?view=live", relay, options.seconds, 4)
 
 
 def four_faces() -> Iterator[np.ndarray]:
@@ -115,7 +120,7 @@ def _opened(context: "BrowserContext", address: str) -> "Page":
     return page
 
 
-def _print_visits(browser: "Browser", address: str, relay: Relay, count: int) -> None:
+def _print_visits(fact: AddRow, browser: "Browser", address: str, relay: Relay, count: int) -> None:
     """From the address to the first face drawn, and what is fetched for it."""
     first: list[float] = []
     again: list[float] = []
@@ -133,15 +138,17 @@ def _print_visits(browser: "Browser", address: str, relay: Relay, count: int) ->
             page.close()
         sizes.append((received[0][0], received[1][1]))
         context.close()
-    print(f"| first visit to first face drawn, median of {count} | {median(first):.2f} s |")
-    print(f"| second visit to first face drawn | {median(again):.2f} s |")
+    name = f"first visit to first face drawn, median of {count}"
+    fact(name, f"{median(first):.2f} s", first_visit_seconds=median(first))
+    fact("second visit to first face drawn", f"{median(again):.2f} s")
     fetched = median(size for size, _ in sizes) / 1e6
-    print(f"| fetched at the first visit, the whole page, as sent | {fetched:.2f} MB |")
-    print(f"| requests for engine, networks, scripts at the second | {max(n for _, n in sizes)} |")
+    name = "fetched at the first visit, the whole page, as sent"
+    fact(name, f"{fetched:.2f} MB", fetched_mb=fetched)
+    fact("requests for engine, networks, scripts at the second", str(max(n for _, n in sizes)))
 
 
 def _print_rates(
-    browser: "Browser", address: str, relay: Relay, seconds: float, name: str, faces: int = 1
+    fact: AddRow, browser: "Browser", address: str, relay: Relay, seconds: float, faces: int
 ) -> None:
     """Updates a second, the time from frame to drawing, and what was sent meanwhile."""
     context = browser.new_context(permissions=["camera"])
@@ -157,14 +164,15 @@ def _print_rates(
         rates.append(float(shown["rate"]))
         frames.append(float(shown["frame"]))
     pictures = [request for request in relay.requests if not request.startswith("GET ")]
-    print(f"| updates a second, {name} | {np.mean(rates):.1f} |")
-    print(f"| frame to drawing, {name}, median | {median(frames):.0f} ms |")
-    print(f"| requests that hold a picture meanwhile, {name} | {len(pictures)} |")
-    print(f"| sent by the page meanwhile, {name} | {relay.sent} bytes |")
+    name, rate = "one face" if faces == 1 else f"{faces} faces", float(np.mean(rates))
+    fact(f"updates a second, {name}", f"{rate:.1f}", **{f"updates_{faces}": rate})
+    fact(f"frame to drawing, {name}, median", f"{median(frames):.0f} ms")
+    fact(f"requests that hold a picture meanwhile, {name}", str(len(pictures)))
+    fact(f"sent by the page meanwhile, {name}", f"{relay.sent} bytes")
     context.close()
 
 
-def _print_memory(browser: "Browser", address: str, seconds: float) -> None:
+def _print_memory(fact: AddRow, browser: "Browser", address: str, seconds: float) -> None:
     """Growth of the renderer process that shows the page."""
     context = browser.new_context(permissions=["camera"])
     page = _opened(context, address)
@@ -176,8 +184,8 @@ def _print_memory(browser: "Browser", address: str, seconds: float) -> None:
         page.wait_for_timeout(min(5000, 100 * seconds))
         most = max(most, _tab_memory())
     name = f"memory of the tab, now and {seconds / 60:g} minutes later"
-    print(f"| {name} | {begun:.0f}, {_tab_memory():.0f} MiB |")
-    print(f"| most that it grew meanwhile | {most - begun:.0f} MiB |")
+    fact(name, f"{begun:.0f}, {_tab_memory():.0f} MiB")
+    fact("most that it grew meanwhile", f"{most - begun:.0f} MiB")
     context.close()
 
 
