@@ -222,6 +222,22 @@ def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:
         assert len(views) <= 3 and tuple(as_it_is.flatten().tolist()) in views
 
 
+def test_the_mean_of_stages_is_exported(world: World) -> None:
+    options, folder = tiny_options(world, "run"), world.folder / "mean"
+    main(["export", *options, "--weights", str(folder), "--average", "xe=0.25", "scst=0.75"])
+    facts = json.loads((folder / "captioning_decoder.json").read_text())
+    assert facts["training"]["average"] == {"xe": 0.25, "scst": 0.75}
+    states = [
+        load_checkpoint(world.folder / "run" / stage / "best.pt")["decoder"]  # type: ignore[index]
+        for stage in ("xe", "scst")
+    ]
+    for name, value in load_parts(folder).decoder.state_dict().items():
+        mean = 0.25 * states[0][name] + 0.75 * states[1][name]
+        torch.testing.assert_close(value, mean.half().float(), msg=name)
+    with pytest.raises(UsageError, match="no stage is called nothing"):
+        main(["export", *options, "--weights", str(folder), "--average", "nothing=1"])
+
+
 def test_decoders_are_exported_together(world: World) -> None:
     options, one, both = tiny_options(world, "run"), world.folder / "one", world.folder / "both"
     main(["export", *options, "--after", "refine", "--weights", str(one)])

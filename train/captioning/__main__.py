@@ -53,6 +53,10 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Options, argparse.Nam
         help="of export: folders of exported weights, with the same encoder, whose decoders are "
         "to speak along",
     )  # fmt: skip
+    parser.add_argument(
+        "--average", type=_share, nargs="+", default=[], metavar="STAGE=SHARE",
+        help="of export: the mean of the decoders that these stages left; 'start' is the first",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("out/captions.png"), help="of show")
     add_config_arguments(parser, defaults)
     parsed = parser.parse_args(arguments)
@@ -61,6 +65,11 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[Options, argparse.Nam
         given = sys.argv[1:] if arguments is None else arguments
         return parse([*given, "--config", str(own)])  # as the run was trained
     return config_from_arguments(defaults, parsed), parsed
+
+
+def _share(text: str) -> tuple[str, float]:
+    stage, share = text.split("=")
+    return stage, float(share)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -74,7 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with process_group() as process:
         caption_run = CaptionRun(options, list(options.stages), parsed.run, process)
         if parsed.command == "export":
-            export(caption_run, flat(options), parsed.weights, parsed.after, parsed.beside)
+            export(
+                caption_run, flat(options), parsed.weights, parsed.after, parsed.beside,
+                dict(parsed.average),
+            )  # fmt: skip
         elif parsed.command == "features":
             caption_run.features(caption_run.encoder(before="xe"))
         else:

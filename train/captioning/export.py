@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from train.captioning.run import CaptionRun, first_decoder, set_name
 from train.engine.checkpoints import load_checkpoint
 from train.engine.options import UsageError
 
+#: What a run's first decoder is called among its stages.
+START = "start"
+
 
 def export(
     run: CaptionRun,
@@ -24,17 +28,19 @@ def export(
     folder: Path,
     after: str | None,
     beside: Sequence[Path] = (),
+    shares: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Writes the model as the given stage (the last one done, without) left it.
 
     options: of the run, which are told in the weights' JSON.
     beside: folders of exported weights whose decoders are to speak along, see
         `captioning.ensemble`.
+    shares: where given, the decoder is `average_decoder` of them.
     Raises UsageError where one of these reads another encoder's features or knows other words.
     """
-    order = [*run.order, None]
-    before = order[order.index(after) + 1] if after else None
-    decoder, encoder = run.decoder(before), run.encoder(before)
+    before = _next(run, after) if after else None
+    encoder = run.encoder(before)
+    decoder = average_decoder(run, shares) if shares else run.decoder(before)
     others = [_decoder_beside(other, encoder, run.vocabulary) for other in beside]
     speaking = DecoderEnsemble([decoder, *others]) if others else decoder
     told = dict(options)
@@ -50,6 +56,7 @@ def export(
             if (scores := _scores(run.folder / name)) and "cider" in scores
         },
         "options": told,
+        **({"average": dict(shares)} if shares else {}),
     }
     save_model(
         folder / ENCODER_NAME,
@@ -72,6 +79,32 @@ def export(
         half=True,
     )
     print(f"wrote {folder / ENCODER_NAME} and {folder / DECODER_NAME}")
+
+
+def average_decoder(run: CaptionRun, shares: Mapping[str, float]) -> Decoder:
+    """A decoder whose weights are the mean of those that some stages left ("model soups",
+    Wortsman et al. 2022): between cross-entropy's many words and the reward's good ones.
+
+    shares: of stages by name, and of `START`, the decoder that the run began with.
+    Raises UsageError where there is no such stage.
+    """
+    if unknown := shares.keys() - {START, *run.order}:
+        raise UsageError(f"no stage is called {', '.join(sorted(unknown))}")
+    befores = {name: run.order[0] if name == START else _next(run, name) for name in shares}
+    states = [(share, run.decoder(befores[name]).state_dict()) for name, share in shares.items()]
+    decoder = run.decoder()
+    decoder.load_state_dict(
+        {
+            key: sum((share * state[key] for share, state in states), torch.tensor(0.0))
+            for key in decoder.state_dict()
+        }
+    )
+    return decoder
+
+
+def _next(run: CaptionRun, stage: str) -> str | None:
+    """The stage after the given one, or None after the last."""
+    return [*run.order, None][run.order.index(stage) + 1]
 
 
 def _decoder_beside(folder: Path, encoder: Encoder, vocabulary: Vocabulary) -> Decoder:
