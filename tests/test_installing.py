@@ -73,7 +73,10 @@ def test_the_wheel_holds_the_libraries_and_the_weights(installed: Path) -> None:
     tops = {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")}
     assert tops == {"keypoints_captions", "facial_keypoints", "captioning"}
     shipped = installed / "keypoints_captions" / "shipped"
-    for file in [*(ROOT / "weights").iterdir(), *(ROOT / "assets/filters").glob("*.png")]:
+    files = [*(ROOT / "weights").iterdir(), *(ROOT / "assets/filters").glob("*.png")]
+    for file in files:
+        if file.match("*_int8.onnx"):  # of the page alone
+            continue
         copy = shipped / file.relative_to(ROOT)
         assert copy.stat().st_size == file.stat().st_size, file.name
     (facts,) = installed.glob("*.dist-info")
