@@ -26,9 +26,9 @@ from facial_keypoints.video.tracker import Tracker
 from facial_keypoints.video.wire import answer_to_dict, filter_motion
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, LIMIT
-from tests.device.server import ROOT, Shelf, serving
 from tests.synthetic_faces import head_points
 from train.benchmark.moving_face import Place, render, with_noise
+from train.benchmark.pipeline_server import ROOT, Shelf, serving
 
 pytestmark = BROWSER_MARKS
 
@@ -37,8 +37,8 @@ pytestmark = BROWSER_MARKS
 def shelf() -> Shelf:
     """Python's pipeline in float32, as the browser computes."""
     network, detector = load_network(), CnnDetector(cnn.load_network())
-    folders = {"/device/": ROOT / "assets/device", "/tests/": ROOT / "tests/device"}
-    return Shelf(FacialKeypoints(KeypointPredictor(network), detector), {}, folders)
+    tests = {"/tests/": ROOT / "tests/device"}
+    return Shelf(FacialKeypoints(KeypointPredictor(network), detector), folders=tests)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,9 @@ def page(browser: Browser, shelf: Shelf) -> Iterator[Page]:
               window.use = (name) => import(`/device/pipeline/${name}.js`);
               const {useConstants} = await use("constants");
               useConstants(await (await fetch("/constants.json")).json());
-              Object.assign(window, await import("/tests/python_networks.js"));
+              for (const module of ["/tests/python_networks.js", "/page/pipeline_page.js"]) {
+                Object.assign(window, await import(module));
+              }
             }"""
         )
         yield page

@@ -4,6 +4,7 @@
 import {Lately, Rate} from "../live/rate.js";
 
 const LONGEST_SIDE = 640; // pixels; a camera may give more than it was asked for
+const MOST_IN_FLIGHT = 3; // frames: one in work, and the newest two, of which the worker drops one
 const SLOW = 80; // ms a frame from which the device counts as slow
 const SLOW_AFTER = 45; // frames after which that is judged, by the middle of the last ones ...
 const JUDGED = 30; // ... of this many: the first are slow while the browser still compiles
@@ -36,7 +37,7 @@ export class DeviceLink {
 
   clear() {
     this.ready = null;
-    this.busy = false;
+    this.inFlight = 0;
     this.judged = false;
     this.count = 0;
     this.rate = new Rate();
@@ -83,11 +84,11 @@ export class DeviceLink {
     };
   }
 
-  /** The frame on show, once for each; it is left out while the one before is in work. */
+  /** The frame on show, once for each. While one is in work, the newest one waits for its turn. */
   async offer(time, {smoothing, filters}) {
-    if (!this.ready || this.busy) return;
+    if (!this.ready || this.inFlight >= MOST_IN_FLIGHT) return;
     const {attempt} = this;
-    this.busy = true;
+    this.inFlight++;
     const begun = performance.now();
     try {
       const image = await grab(this.video);
@@ -98,7 +99,7 @@ export class DeviceLink {
     } catch (error) {
       if (this.running && attempt === this.attempt) this.fail(error);
     } finally {
-      if (attempt === this.attempt) this.busy = false;
+      if (attempt === this.attempt) this.inFlight--;
     }
   }
 
@@ -127,7 +128,6 @@ export class DeviceLink {
 
   fail(error) {
     this.ready = null;
-    this.busy = false;
     this.engine.close();
     this.onTrouble({
       title: "The networks do not run on this device",

@@ -69,9 +69,16 @@ const closed = (frame) => {
   return frame;
 };
 
+// Lets messages in that have come meanwhile: the networks leave no pause in which they could.
+const turns = new MessageChannel();
+const turn = () => new Promise((resolve) => {
+  turns.port1.onmessage = resolve;
+  turns.port2.postMessage(null);
+});
+
 const work = async () => {
   busy = true;
-  while (waiting.length) {
+  for (await turn(); waiting.length; await turn()) {
     const frame = waiting.shift();
     try {
       postMessage(await look(frame));

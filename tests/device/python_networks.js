@@ -28,10 +28,3 @@ export const pythonNetworks = {
     });
   },
 };
-
-/** A picture of the test's, as `ImageData` would hold it. */
-export const fetchPicture = async (name) => {
-  const answer = await fetch(`/pictures/${name}`);
-  const [width, height] = answer.headers.get("X-Size").split("x").map(Number);
-  return {width, height, data: new Uint8ClampedArray(await answer.arrayBuffer())};
-};

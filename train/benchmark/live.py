@@ -78,7 +78,7 @@ def print_jitter(fact: AddRow, pipeline: FacialKeypoints, smoothing: float) -> N
         show = follow(pipeline, Film(lambda _: Place(320, 240, SIZE)), 8000.0, strength)
         points = np.array([a.points for a in show.answers if a.time_ms >= SETTLE])
         drawn = np.array([show.drawn(t) for t in show.shown_at()])
-        jitter = f"{_jitter(points):.2f} % / {_jitter(drawn):.2f} %"
+        jitter = f"{jitter_of(points):.2f} % / {jitter_of(drawn):.2f} %"
         fact(f"jitter of a still face, {name}: points / drawn", jitter)
 
 
@@ -117,13 +117,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Show:
-    """Points as a page would draw them: the newest answer, moved on by its velocity."""
+    """Points as a page would draw them: the newest answer, moved on by its velocity.
+
+    round_trip: ms from taking a frame to drawing its answer.
+    """
 
     answers: list[Answer]
+    round_trip: float = ROUND_TRIP
 
     def drawn(self, time_ms: float) -> np.ndarray:
         """(68, 2): the points on the screen at that time."""
-        answer = [a for a in self.answers if a.time_ms + ROUND_TRIP <= time_ms][-1]
+        answer = [a for a in self.answers if a.time_ms + self.round_trip <= time_ms][-1]
         return answer.points + answer.velocity * min(time_ms - answer.time_ms, MAX_CARRY)
 
     def shown_at(self) -> np.ndarray:
@@ -168,7 +172,7 @@ def fit_delay(show: Show, path: Callable[[float], Place]) -> tuple[float, float]
     return best[1], 100 * best[0] / float(interocular_distance(on_face))
 
 
-def _jitter(points: np.ndarray) -> float:
+def jitter_of(points: np.ndarray) -> float:
     """RMS over (N, 68, 2) of the distance from the mean, in % of the eye distance."""
     mean = points.mean(axis=0)
     spread = np.sqrt(np.mean(np.sum((points - mean) ** 2, axis=-1)))

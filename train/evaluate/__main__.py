@@ -14,6 +14,7 @@ SUBJECTS = {
     "speed": "train.benchmark.speed",
     "live": "train.benchmark.live",
     "device": "train.benchmark.device_page",
+    "device-pipeline": "train.benchmark.device_pipeline",
     "serving": "train.benchmark.serving",
     "sharing": "train.benchmark.sharing",
     "readme": "train.evaluate.readme",

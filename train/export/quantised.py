@@ -33,7 +33,7 @@ class _Crops(CalibrationDataReader):
     def __init__(self, crops: np.ndarray) -> None:
         self._next = iter([{"crops": crop[None]} for crop in crops])
 
-    def get_next(self) -> dict[str, np.ndarray] | None:  # type: ignore[override]
+    def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._next, None)
 
 

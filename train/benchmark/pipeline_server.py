@@ -1,4 +1,7 @@
-"""Serves a test the browser's pipeline: its modules, pictures as bytes, Python's own networks."""
+"""Serves the browser's pipeline: its modules, pictures as bytes, and Python's own networks.
+
+For tests and measurements, on the loopback address.
+"""
 
 import functools
 import json
@@ -19,17 +22,23 @@ from facial_keypoints.detection.network import decode, preprocess
 from facial_keypoints.pipeline import FacialKeypoints
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Of what every page of this server may load: path -> folder.
+FOLDERS = {
+    "/device/": ROOT / "assets/device",
+    "/models/": ROOT / "weights",
+    "/page/": ROOT / "train/benchmark",
+}
 BLANK = b"<!doctype html><title>Pipeline</title>"
 
 
 @dataclass
 class Shelf:
-    """What the server hands out. pictures: name -> (H, W, 3) uint8 RGB. folders: path on the server
-    -> folder on the disk."""
+    """What the server hands out. pipeline: whose networks answer. pictures: name -> (H, W, 3) uint8
+    RGB. folders: path on the server -> folder on the disk, besides `FOLDERS`."""
 
     pipeline: FacialKeypoints
     pictures: dict[str, np.ndarray] = field(default_factory=dict)
-    folders: Mapping[str, Path] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
 
 
 @contextmanager
@@ -61,7 +70,7 @@ class _Handler(SimpleHTTPRequestHandler):
         path = urlsplit(self.path).path
         if path == "/":
             self._answer(BLANK, "text/html")
-        elif path == "/constants.json" or path.endswith("/constants.json"):
+        elif path == "/constants.json":
             self._answer(json.dumps(pipeline_constants()).encode(), "application/json")
         elif path.startswith("/pictures/"):
             picture = self.shelf.pictures[path.removeprefix("/pictures/")]
@@ -75,7 +84,7 @@ class _Handler(SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         """As the base class, in the shelf's folders."""
         path = urlsplit(path).path
-        for prefix, folder in self.shelf.folders.items():
+        for prefix, folder in {**FOLDERS, **self.shelf.folders}.items():
             if path.startswith(prefix) and ".." not in path:
                 return str(folder / path.removeprefix(prefix))
         return str(ROOT / "no such file")
