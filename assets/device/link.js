@@ -59,6 +59,7 @@ export class DeviceLink {
 
   async open() {
     const attempt = (this.attempt = {});
+    this.inFlight = 0;
     this.onTrouble(null);
     try {
       const ready = await this.engine.load(this.webgpu);
