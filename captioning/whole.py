@@ -15,7 +15,7 @@ from captioning.decoder import Photos
 from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import PAD, START, UNKNOWN
-from keypoints_captions.ports import Port, Ports
+from keypoints_captions.engines.ports import Port, Ports
 
 
 class WholeEncoder(nn.Module):
@@ -145,8 +145,8 @@ def _together(logits: Sequence[Tensor]) -> Tensor:
 
 def _grow(lstm: nn.LSTM, x: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """One step of an LSTM of one layer: (…, E) each, new hidden and cell state."""
-    gates = F.linear(x, lstm.weight_ih_l0, lstm.bias_ih_l0)
-    gates = gates + F.linear(hidden, lstm.weight_hh_l0, lstm.bias_hh_l0)
+    from_input, from_hidden, input_bias, hidden_bias = lstm.all_weights[0]
+    gates = F.linear(x, from_input, input_bias) + F.linear(hidden, from_hidden, hidden_bias)
     enter, keep, candidate, leave = gates.chunk(4, -1)
     cell = torch.sigmoid(keep) * cell + torch.sigmoid(enter) * torch.tanh(candidate)
     return torch.sigmoid(leave) * torch.tanh(cell), cell

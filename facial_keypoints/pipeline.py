@@ -5,10 +5,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import torch
 from PIL import Image
 
 from facial_keypoints.detection.cnn import CnnDetector
@@ -24,15 +23,18 @@ from facial_keypoints.detection.detectors import (
 from facial_keypoints.face import Face
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_boxes
-from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
-from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 from facial_keypoints.landmarks.reading import read_detections, read_upside_down
 from keypoints_captions.batches import BATCH, Outcome, run_batches
-from keypoints_captions.device import pick_device
+from keypoints_captions.engines.choice import load_engines
+from keypoints_captions.engines.engine import Engine
 from keypoints_captions.hub import HubModel, find_weights
 from keypoints_captions.photos.reader import PhotoSource, read_photo
-from keypoints_captions.precision import fastest_precision
-from keypoints_captions.weights import load_model
+
+if TYPE_CHECKING:  # torch takes seconds to import, and serving on a CPU needs none
+    import torch
+
+    from facial_keypoints.landmarks.network import KeypointNet
 
 #: Reads detections, each in its own photo; see `read_detections`.
 Read = Callable[[KeypointPredictor, Sequence[np.ndarray], Sequence[Detection]], Keypoints]
@@ -40,9 +42,9 @@ Read = Callable[[KeypointPredictor, Sequence[np.ndarray], Sequence[Detection]], 
 NAME, DETECTOR_NAME = "facial_keypoints", "face_detector"  # of the weights' files
 
 #: Names for `--detector` -> what makes it.
-DETECTORS: dict[str, Callable[[str | Path | None, torch.device | None], Detector]] = {
+DETECTORS: dict[str, Callable[[str | Path | None, str | None, str], Detector]] = {
     "cnn": CnnDetector.load,
-    "haar": lambda weights, device: HaarDetector(),
+    "haar": lambda weights, device, engine: HaarDetector(),
 }
 
 #: Crops of one batch through the keypoint CNN; with their mirror images twice as many pictures.
@@ -73,13 +75,16 @@ class FacialKeypoints(HubModel):
         self, predictor: KeypointPredictor, detector: Detector, min_score: float = MIN_SCORE
     ):
         self.predictor, self.detector, self.min_score = predictor, detector, min_score
+        self.device: str | None = None
+        self.engine = "auto"
 
     @classmethod
     def load(
         cls,
         weights: str | Path | None = None,
         detector: str | Detector = "auto",
-        device: str | torch.device | None = None,
+        device: str | None = None,
+        engine: str = "auto",
     ) -> "FacialKeypoints":
         """Loads the trained CNN, ready to use.
 
@@ -89,20 +94,20 @@ class FacialKeypoints(HubModel):
                 project's own, `face_detector`; the project's own by default.
             detector: `auto`, `cnn`, `haar`, or any `Detector`.
             device: of torch, for both networks; by default a GPU where there is one.
+            engine: "auto", "openvino" or "torch", for both networks; see `load_engines`.
 
         Raises:
             WeightsError: the weights are missing, damaged or of another kind.
-            ValueError: there is no such detector or device.
+            ValueError: there is no such detector, device or engine.
         """
-        device = pick_device(device)
         pair = find_weights(weights, NAME)
         beside = pair.parent / DETECTOR_NAME
         if pair.name != NAME or not beside.with_name(f"{DETECTOR_NAME}.json").is_file():
             beside = find_weights(None, DETECTOR_NAME)
-        network = load_network(pair).to(device)
-        network.convolve_in(_network_precision(network))
-        model = cls(KeypointPredictor(network), make_detector(detector, device, beside))
-        model.pairs = (pair, beside)
+        engines = load_engines(pair, [""], device, engine, lambda device: _in_torch(pair, device))
+        predictor = KeypointPredictor(engines[""])
+        model = cls(predictor, make_detector(detector, device, beside, engine))
+        model.pairs, model.device, model.engine = (pair, beside), device, engine
         return model
 
     def using(self, detector: str | Detector) -> "FacialKeypoints":
@@ -113,9 +118,9 @@ class FacialKeypoints(HubModel):
             ValueError: no detector has that name.
         """
         beside = self.pairs[1] if self.pairs else None
-        other = make_detector(detector, self.predictor.device, beside)
+        other = make_detector(detector, self.device, beside, self.engine)
         model = FacialKeypoints(self.predictor, other, self.min_score)
-        model.pairs = self.pairs
+        model.pairs, model.device, model.engine = self.pairs, self.device, self.engine
         return model
 
     @overload
@@ -234,25 +239,44 @@ class FacialKeypoints(HubModel):
         return _faces(self.predictor(images, crops), images)
 
 
-def load_network(weights: str | Path | None = None) -> KeypointNet:
-    """The trained CNN with batch norm folded, in eval mode, on the CPU.
+def load_network(weights: str | Path | None = None) -> "KeypointNet":
+    """The trained CNN in PyTorch, with batch norm folded, in eval mode, on the CPU.
 
     Raises:
         WeightsError: the weights are missing, damaged or of another kind.
     """
+    import torch
+
+    from facial_keypoints.landmarks.network import (
+        KeypointNet,
+        KeypointNetConfig,
+        fold_batch_norm,
+    )
+    from keypoints_captions.weights import load_model
+
     state, metadata = load_model(find_weights(weights, NAME))
     network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     return fold_batch_norm(network).to(memory_format=torch.channels_last)
 
 
-def _network_precision(network: KeypointNet) -> torch.dtype:
+def _in_torch(pair: Path, device: "torch.device") -> dict[str, Engine]:
+    network = load_network(pair).to(device)
+    network.convolve_in(_network_precision(network))
+    return {"": KeypointPredictor(network).engine}
+
+
+def _network_precision(network: "KeypointNet") -> "torch.dtype":
     """The fastest number format for the CNN's convolutions on its device."""
+    import torch
+
+    from keypoints_captions.precision import fastest_precision
+
     device = next(network.parameters()).device
     size = network.config.input_size
     crop = torch.zeros((1, 3, size, size), device=device).to(memory_format=torch.channels_last)
 
-    def run(precision: torch.dtype) -> None:
+    def run(precision: "torch.dtype") -> None:
         copy.deepcopy(network).convolve_in(precision)(crop)  # the weights keep all their digits
 
     return fastest_precision(device, run)
@@ -260,12 +284,13 @@ def _network_precision(network: KeypointNet) -> torch.dtype:
 
 def make_detector(
     detector: str | Detector,
-    device: torch.device | None = None,
+    device: str | None = None,
     weights: str | Path | None = None,
+    engine: str = "auto",
 ) -> Detector:
     """The detector of that name; a detector is handed back as it is.
 
-    device, weights: as `CnnDetector.load` takes them; for detectors that have a network.
+    device, weights, engine: as `CnnDetector.load` takes them; for detectors that have a network.
 
     Raises:
         WeightsError: the detector's weights are missing, damaged or of another kind.
@@ -277,7 +302,7 @@ def make_detector(
     if name not in DETECTORS:
         known = ", ".join(["auto", *DETECTORS])
         raise ValueError(f"no detector is called {detector!r}; there are {known}")
-    return DETECTORS[name](weights, device)
+    return DETECTORS[name](weights, device, engine)
 
 
 def _faces(keypoints: Keypoints, images: Sequence[np.ndarray]) -> list[Face]:

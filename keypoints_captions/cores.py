@@ -1,6 +1,7 @@
 """Number of usable cores, and the threads that a task may use."""
 
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -42,8 +43,9 @@ def use_one_core() -> None:
     Split over two cores, each of its layers waits for the slower one, spinning; where the browser
     wants a core as well, that takes five times the time.
     """
-    import torch
-
+    torch = sys.modules.get("torch")
+    if torch is None:  # other engines take a core for each call anyway
+        return
     usual = torch.get_num_threads()
     torch.set_num_threads(1)
     # New threads start with what any thread set last, so another one sets it back for them.

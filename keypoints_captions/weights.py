@@ -92,15 +92,8 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
     """
     from safetensors.torch import load_file
 
-    weights_path, json_path = _file_pair(path)
-    for file in (json_path, weights_path):
-        if not file.is_file():
-            raise WeightsError(
-                f"Expected {weights_path.name} and {json_path.name} in {weights_path.parent}, but "
-                f"{file.name} is missing; copy both from the same release, or train the model."
-            )
-    metadata = _read_json(json_path)
-    _check_pair(weights_path, json_path, metadata)
+    weights_path = _file_pair(path)[0]
+    metadata = read_facts(path)
     try:
         tensors = load_file(weights_path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -113,6 +106,30 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
         for name, tensor in tensors.items()
     }
     return SavedModel(state_dict, metadata)
+
+
+def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON of a pair that `save_model` wrote, checked as `load_model` does.
+
+    Raises:
+        WeightsError: see `load_model`.
+    """
+    weights_path, json_path = _file_pair(path)
+    for file in (json_path, weights_path):
+        if not file.is_file():
+            raise WeightsError(
+                f"Expected {weights_path.name} and {json_path.name} in {weights_path.parent}, but "
+                f"{file.name} is missing; copy both from the same release, or train the model."
+            )
+    metadata = _read_json(json_path)
+    facts = metadata.get(_FACTS)
+    if not isinstance(facts, dict) or not {"bytes", "sha256"} <= facts.keys():
+        raise WeightsError(
+            f'Expected "{_FACTS}" with "bytes" and "sha256" in {json_path}; it was not written by '
+            "this project, or is older than it: export the model again."
+        )
+    check_file(weights_path, facts)
+    return metadata
 
 
 def file_facts(path: Path) -> dict[str, Any]:
@@ -164,25 +181,20 @@ def _read_json(path: Path) -> dict[str, Any]:
     return metadata
 
 
-def _check_pair(weights_path: Path, json_path: Path, metadata: dict[str, Any]) -> None:
-    """Size first: it costs nothing and catches most broken copies."""
-    facts = metadata.get(_FACTS)
-    if not isinstance(facts, dict) or not {"bytes", "sha256"} <= facts.keys():
-        raise WeightsError(
-            f'Expected "{_FACTS}" with "bytes" and "sha256" in {json_path}; it was not written by '
-            "this project, or is older than it: export the model again."
-        )
-    advice = f"copy it together with {json_path.name} from the same release."
-    size = weights_path.stat().st_size
+def check_file(path: Path, facts: Mapping[str, Any]) -> None:
+    """Compares a file with its `file_facts`: size first, which costs nothing and catches most
+    broken copies.
+
+    Raises:
+        WeightsError: it is another file.
+    """
+    advice = "copy it together with the JSON beside it from the same release."
+    size = path.stat().st_size
     if size != facts["bytes"]:
-        raise WeightsError(
-            f"Expected {facts['bytes']} bytes in {weights_path}, got {size}; {advice}"
-        )
-    digest = _sha256(weights_path)
+        raise WeightsError(f"Expected {facts['bytes']} bytes in {path}, got {size}; {advice}")
+    digest = _sha256(path)
     if digest != facts["sha256"]:
-        raise WeightsError(
-            f"Expected SHA-256 {facts['sha256']} of {weights_path}, got {digest}; {advice}"
-        )
+        raise WeightsError(f"Expected SHA-256 {facts['sha256']} of {path}, got {digest}; {advice}")
 
 
 def _sha256(path: Path) -> str:

@@ -21,9 +21,8 @@ from tests.caption_world import make_captioner
 def find_faces() -> Iterator[FacialKeypoints]:
     """In float32, whose rounding does not hide a mixed-up photo."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("facial_keypoints.pipeline", "facial_keypoints.detection.cnn"):
-            patch.setattr(f"{module}.fastest_precision", lambda *_: torch.float32)
-        yield FacialKeypoints.load(device="cpu")
+        patch.setattr("keypoints_captions.precision.fastest_precision", lambda *_: torch.float32)
+        yield FacialKeypoints.load(device="cpu", engine="torch")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from facial_keypoints.detection.network import (
     decode,
     preprocess,
 )
-from facial_keypoints.landmarks.predictor import fold_batch_norm
+from facial_keypoints.landmarks.network import fold_batch_norm
 
 SMALL = DetectorNetConfig(widths=(16, 16, 16, 16), depths=(1, 1, 1), neck=16)
 

@@ -137,9 +137,9 @@ def test_the_device_reaches_the_detector() -> None:
     seen: list[object] = []
     real = dict(pipeline.DETECTORS)
 
-    def load(weights: object, device: object) -> Any:
+    def load(weights: object, device: object, engine: str) -> Any:
         seen.append(device)
-        return real["haar"](None, None)
+        return real["haar"](None, None, engine)
 
     pipeline.DETECTORS["cnn"] = load
     try:

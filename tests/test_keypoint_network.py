@@ -8,9 +8,10 @@ from facial_keypoints.landmarks.network import (
     KeypointNet,
     KeypointNetConfig,
     cell_centres,
+    fold_batch_norm,
     preprocess,
 )
-from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints, fold_batch_norm
+from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 from tests.synthetic_faces import make_face, noise_photo
 from train.keypoints.training import heatmap_divergence
 

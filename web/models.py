@@ -1,6 +1,7 @@
 """The page's models: loaded in the background, run in a bounded number of compute slots."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -107,9 +108,9 @@ class ComputeSlots:
             yield item
 
     def _share_cores(self) -> None:
-        import torch  # here, because it takes seconds; a model is loaded by now
-
-        torch.set_num_threads(1 if self._wanted > 1 else self._cores)
+        torch = sys.modules.get("torch")  # other engines take a core for each call
+        if torch is not None and hasattr(torch, "set_num_threads"):
+            torch.set_num_threads(1 if self._wanted > 1 else self._cores)
 
 
 #: A photo in work takes up to 400 MB; more at once would need a larger machine.

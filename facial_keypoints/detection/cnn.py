@@ -3,19 +3,21 @@
 import copy
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-from torchvision.ops import nms
 
-from facial_keypoints.detection.detectors import Detection
-from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig, decode, preprocess
-from facial_keypoints.landmarks.predictor import fold_batch_norm
-from keypoints_captions.device import pick_device
+from facial_keypoints.detection.detectors import Detection, strongest
+from keypoints_captions.engines.choice import load_engines
+from keypoints_captions.engines.engine import Engine, as_engine
 from keypoints_captions.hub import find_weights
-from keypoints_captions.precision import fastest_precision
-from keypoints_captions.weights import load_model
+
+if TYPE_CHECKING:  # torch takes seconds to import, and serving on a CPU needs none
+    import torch
+
+    from facial_keypoints.detection.network import DetectorNet
+    from facial_keypoints.detection.whole import WholeDetectorNet
 
 NAME = "face_detector"  # of the weights' files
 
@@ -28,8 +30,10 @@ MIN_SCORE = 0.6
 EAGER_SCORE = 0.15
 #: Intersection over union from which two boxes show the same face.
 OVERLAP = 0.45
+#: Value of every channel beside the photo on a canvas: the mean that the CNN subtracts.
+GREY = 128
 #: Canvases of one shape that the CNN looks at together: on a CPU more do not stay in its caches.
-BATCH_CPU, BATCH_GPU = 4, 32
+BATCH = 4
 #: At most so many boxes a photo go through non-maximum suppression.
 MOST_BOXES = 1000
 
@@ -37,7 +41,7 @@ MOST_BOXES = 1000
 class CnnDetector:
     """Finds faces with a CNN in one look at the photo.
 
-    network: batch norm folded or not; is put in eval mode.
+    network: the engine that runs it, or a torch network, which then runs as it is.
     side: longer side in pixels to which photos are brought; small ones are enlarged by at most
         `MOST_ENLARGED`.
     min_score: 0..1, detections under it are left out.
@@ -45,15 +49,21 @@ class CnnDetector:
 
     name = "cnn"
 
-    def __init__(self, network: DetectorNet, side: int = SIDE, min_score: float = MIN_SCORE):
-        self.network = network.eval()
+    def __init__(
+        self,
+        network: "Engine | DetectorNet",
+        side: int = SIDE,
+        min_score: float = MIN_SCORE,
+    ) -> None:
+        self.engine = as_engine(network, _whole)
         self.side, self.min_score = side, min_score
-        parameter = next(network.parameters())
-        self.device, self.precision = parameter.device, parameter.dtype
 
     @classmethod
     def load(
-        cls, weights: str | Path | None = None, device: str | torch.device | None = None
+        cls,
+        weights: str | Path | None = None,
+        device: "str | torch.device | None" = None,
+        engine: str = "auto",
     ) -> "CnnDetector":
         """The trained detector, ready to use, in the precision that is fastest here.
 
@@ -61,12 +71,18 @@ class CnnDetector:
             weights: path of NAME.safetensors (NAME.json beside it), a folder or a Hub repository
                 with `face_detector`; the project's own by default.
             device: of torch; by default a GPU where there is one.
+            engine: "auto", "openvino" or "torch"; see `load_engines`.
 
         Raises:
             WeightsError: the weights are missing, damaged or of another kind.
         """
-        network = load_network(weights).to(pick_device(device))
-        return cls(network.to(_network_precision(network)))
+        pair = find_weights(weights, NAME)
+
+        def in_torch(device: "torch.device") -> dict[str, Engine]:
+            network = load_network(pair).to(device)
+            return {"": as_engine(network.to(_network_precision(network)), _whole)}
+
+        return cls(load_engines(pair, [""], device, engine, in_torch)[""])
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
         """See `Detector`; the detections have points."""
@@ -80,21 +96,19 @@ class CnnDetector:
 
     def many(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         """See `BatchDetector`: photos whose canvases have one shape share a run of the CNN."""
-        fitted = [fit(image, self.side, round(self.network.config.mean)) for image in images]
+        fitted = [fit(image, self.side, GREY) for image in images]
         shapes: dict[tuple[int, ...], list[int]] = {}
         for index, (canvas, _) in enumerate(fitted):
             shapes.setdefault(canvas.shape, []).append(index)
-        most = BATCH_CPU if self.device.type == "cpu" else BATCH_GPU
         found: list[list[Detection]] = [[] for _ in images]
         for alike in shapes.values():
-            for start in range(0, len(alike), most):
-                batch = alike[start : start + most]
+            for start in range(0, len(alike), BATCH):
+                batch = alike[start : start + BATCH]
                 boxes = self.run_network(np.stack([fitted[index][0] for index in batch]))
                 for index, result in zip(batch, boxes, strict=True):
                     found[index] = _detections(*result, scale=fitted[index][1])
         return found
 
-    @torch.inference_mode()
     def run_network(self, canvases: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """The CNN on canvases of one shape, and non-maximum suppression.
 
@@ -105,18 +119,24 @@ class CnnDetector:
             For each canvas (N, 4) left, top, right, bottom edge, (N,) scores 0..1 and (N, 5, 2)
             points; float64, pixels of the canvas, the surest first.
         """
-        photos = torch.from_numpy(canvases).to(self.device)
-        cells = decode(self.network(preprocess(photos, self.network.config).to(self.precision)))
-        threshold = float(np.log(self.min_score / (1 - self.min_score)))
+        cells = self.engine(canvases=canvases)
         found = []
-        for logit, box, points in zip(*cells, strict=True):
-            seen = torch.nonzero(logit >= threshold).squeeze(1)
+        for scores, box, points in zip(cells["score"], cells["box"], cells["points"], strict=True):
+            seen = np.flatnonzero(scores >= self.min_score)
             if len(seen) > MOST_BOXES:
-                seen = seen[logit[seen].topk(MOST_BOXES).indices]
-            kept = seen[nms(box[seen], logit[seen], OVERLAP)]
-            results = box[kept], torch.sigmoid(logit[kept]), points[kept]
-            found.append(tuple(result.double().cpu().numpy() for result in results))
-        return found  # type: ignore[return-value]
+                seen = seen[np.argsort(-scores[seen], kind="stable")[:MOST_BOXES]]
+            corners = box[seen].astype(np.float64)
+            corners[:, 2:] -= corners[:, :2]
+            kept = seen[strongest(corners, scores[seen].tolist(), OVERLAP)]
+            results = (part[kept].astype(np.float64) for part in (box, scores, points))
+            found.append(tuple(results))
+        return found
+
+
+def _whole(network: "DetectorNet") -> "WholeDetectorNet":
+    from facial_keypoints.detection.whole import WholeDetectorNet
+
+    return WholeDetectorNet(network)
 
 
 def _detections(
@@ -153,24 +173,34 @@ def fit(image: np.ndarray, side: int, grey: int) -> tuple[np.ndarray, np.ndarray
     return canvas, fitted / size
 
 
-def load_network(weights: str | Path | None = None) -> DetectorNet:
-    """The trained CNN with batch norm folded, in eval mode, on the CPU.
+def load_network(weights: str | Path | None = None) -> "DetectorNet":
+    """The trained CNN in PyTorch, with batch norm folded, in eval mode, on the CPU.
 
     Raises:
         WeightsError: the weights are missing, damaged or of another kind.
     """
+    import torch
+
+    from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig
+    from facial_keypoints.landmarks.network import fold_batch_norm
+    from keypoints_captions.weights import load_model
+
     state, metadata = load_model(find_weights(weights, NAME))
     network = DetectorNet(DetectorNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     return fold_batch_norm(network).to(memory_format=torch.channels_last)
 
 
-def _network_precision(network: DetectorNet) -> torch.dtype:
+def _network_precision(network: "DetectorNet") -> "torch.dtype":
     """The fastest number format for the CNN on its device."""
+    import torch
+
+    from keypoints_captions.precision import fastest_precision
+
     device = next(network.parameters()).device
     photo = torch.zeros((1, 3, 480, 640), device=device).to(memory_format=torch.channels_last)
 
-    def run(precision: torch.dtype) -> None:
+    def run(precision: "torch.dtype") -> None:
         copy.deepcopy(network).to(precision)(photo)  # the weights keep all their digits
 
     return fastest_precision(device, run)

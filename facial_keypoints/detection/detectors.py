@@ -193,7 +193,8 @@ def strongest(boxes: np.ndarray, scores: Sequence[float], overlap: float) -> lis
         return []
     # NMSBoxes takes scores over its threshold only, and no threshold below 0.
     positive = [score - min(scores) + 1.0 for score in scores]
-    return list(cv2.dnn.NMSBoxes(boxes.astype(np.float64).tolist(), positive, 0.0, overlap))
+    kept = cv2.dnn.NMSBoxes(boxes.astype(np.float64).tolist(), positive, 0.0, overlap)
+    return sorted(kept, key=lambda index: -scores[index])  # it rounds them
 
 
 def _merge(detections: list[Detection], overlap: float = 0.4) -> list[Detection]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.detection.network import DetectorNet, decode, preprocess
 from facial_keypoints.landmarks.markup import NUM_FIVE
-from keypoints_captions.ports import Port, Ports
+from keypoints_captions.engines.ports import Port, Ports
 
 
 class WholeDetectorNet(nn.Module):

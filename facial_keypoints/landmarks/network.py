@@ -10,13 +10,16 @@ Alignment", CVPR 2020, with one scale for both axes).
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facial_keypoints.landmarks.markup import NUM_POINTS
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class NetworkConfig:
@@ -183,7 +186,9 @@ class HeatmapHead(nn.Module):
         logits = self.heatmaps(x).flatten(2).float()
         self.logits = logits if self.training else None
         probability = torch.softmax(logits, dim=2)
-        points = probability @ cell_centres(self.cells, x.device)
+        # Sums, no matrix product: engines would compute that in bfloat16, a tenth of a pixel off.
+        axes = cell_centres(self.cells, x.device).unbind(1)
+        points = torch.stack([(probability * axis).sum(2) for axis in axes], dim=2)
         # Detached: the uncertainty must not pull the heat maps towards what is easy to predict.
         seen = probability.detach() @ x.flatten(2).transpose(1, 2).float()
         return points, self.log_scale(seen)
@@ -241,3 +246,15 @@ def conv_block(
     if activate:
         layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
+
+
+def fold_batch_norm(network: Network) -> Network:
+    """Folds each batch norm into the convolution before it, in place; same answers, less work."""
+    for module in list(network.modules()):
+        if not isinstance(module, nn.Sequential) or len(module) < 2:
+            continue
+        convolution, norm = module[0], module[1]
+        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            module[0] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
+            module[1] = nn.Identity()
+    return network

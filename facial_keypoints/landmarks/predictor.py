@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_photo
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
-from facial_keypoints.landmarks.network import KeypointNet, preprocess
+from keypoints_captions.engines.engine import Engine, as_engine
 
-Network = TypeVar("Network", bound=torch.nn.Module)
+if TYPE_CHECKING:
+    from facial_keypoints.landmarks.network import KeypointNet
+    from facial_keypoints.landmarks.whole import WholeKeypointNet
 
 #: A point counts as right when it is within this share of the outer-eye-corner distance.
 TOLERANCE = 0.05
@@ -42,16 +42,20 @@ class Keypoints:
 class KeypointPredictor:
     """Runs the CNN on crops.
 
+    network: the engine that runs it, or a torch network, which then runs as it is.
     passes: 1 reads the points once; 2 cuts each face again, upright and centred by the points
         of the first pass, and reads them there.
     mirror: also read the mirrored crop, and average (in the last pass).
     """
 
-    def __init__(self, network: KeypointNet, passes: int = 2, mirror: bool = True):
-        self.network = network.eval()
-        self.config = network.config
+    def __init__(
+        self, network: "Engine | KeypointNet", passes: int = 2, mirror: bool = True
+    ) -> None:
+        self.engine = as_engine(network, _whole)
         self.passes, self.mirror = passes, mirror
-        self.device = next(network.parameters()).device
+        size = self.engine.inputs["crops"].shape[1]
+        assert isinstance(size, int)
+        self.input_size = size  # pixels, side of a crop
 
     def __call__(
         self, images: Sequence[np.ndarray], crops: Crops, passes: int | None = None
@@ -67,12 +71,11 @@ class KeypointPredictor:
             crops = crops_from_points(self._read(images, crops, mirror=False).points)
         return self._read(images, crops, self.mirror)
 
-    @torch.inference_mode()
     def run_network(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The CNN on crops as they are.
 
         Args:
-            crops: (N, S, S, 3) uint8 RGB, S = `config.input_size`.
+            crops: (N, S, S, 3) uint8 RGB, S = `input_size`.
 
         Returns:
             Points (N, 68, 2) in crop coordinates (-0.5 to 0.5), log of the Laplace scale
@@ -80,13 +83,11 @@ class KeypointPredictor:
         """
         if not len(crops):
             return np.zeros((0, 68, 2), np.float32), np.zeros((0, 68), np.float32), np.zeros(0)
-        x = preprocess(torch.from_numpy(np.ascontiguousarray(crops)).to(self.device), self.config)
-        points, log_scale, face_logit = self.network(x)
-        results = points, log_scale, torch.sigmoid(face_logit)
-        return tuple(result.float().cpu().numpy() for result in results)  # type: ignore[return-value]
+        results = self.engine(crops=np.ascontiguousarray(crops))
+        return results["points"], results["log_scale"], results["score"]
 
     def _read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
-        n, size = len(crops), self.config.input_size
+        n, size = len(crops), self.input_size
         pictures = np.zeros((2 * n if mirror else n, size, size, 3), np.uint8)
         for index, image in enumerate(images):
             pictures[index] = cut(image, crops[index], size)[0]
@@ -104,13 +105,7 @@ class KeypointPredictor:
         )
 
 
-def fold_batch_norm(network: Network) -> Network:
-    """Folds each batch norm into the convolution before it, in place; same answers, less work."""
-    for module in list(network.modules()):
-        if not isinstance(module, torch.nn.Sequential) or len(module) < 2:
-            continue
-        convolution, norm = module[0], module[1]
-        if isinstance(convolution, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
-            module[0] = fuse_conv_bn_eval(convolution.eval(), norm.eval())
-            module[1] = torch.nn.Identity()
-    return network
+def _whole(network: "KeypointNet") -> "WholeKeypointNet":
+    from facial_keypoints.landmarks.whole import WholeKeypointNet
+
+    return WholeKeypointNet(network)

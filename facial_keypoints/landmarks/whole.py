@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from facial_keypoints.landmarks.markup import NUM_POINTS
 from facial_keypoints.landmarks.network import KeypointNet, preprocess
-from keypoints_captions.ports import Port, Ports
+from keypoints_captions.engines.ports import Port, Ports
 
 
 class WholeKeypointNet(nn.Module):

@@ -70,7 +70,7 @@ class Tracker:
         live: bool = True,
         quick_side: int | None = None,
     ):
-        network = pipeline.predictor.network
+        network = pipeline.predictor.engine
         self.live = live
         self.max_faces, self.smoothing, self.pace = max_faces, smoothing, pace or Pace()
         self.min_score = pipeline.min_score

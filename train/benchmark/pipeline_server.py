@@ -14,11 +14,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
-import torch
 
 from facial_keypoints.constants import pipeline_constants
 from facial_keypoints.detection.cnn import CnnDetector
-from facial_keypoints.detection.network import decode, preprocess
 from facial_keypoints.pipeline import FacialKeypoints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,18 +96,15 @@ class _Handler(SimpleHTTPRequestHandler):
         if parts.path == "/networks/detect":
             values = self._detect(pixels.reshape(1, numbers["height"], numbers["width"], 3))
         else:
-            size = self.shelf.pipeline.predictor.config.input_size
+            size = self.shelf.pipeline.predictor.input_size
             values = self._read(pixels.reshape(numbers["count"], size, size, 3))
         self._answer(values.astype(np.float32).tobytes(), "application/octet-stream")
 
     def _detect(self, canvas: np.ndarray) -> np.ndarray:
         detector = self.shelf.pipeline.detector
         assert isinstance(detector, CnnDetector)
-        with torch.inference_mode():
-            x = preprocess(torch.from_numpy(canvas), detector.network.config)
-            cells = decode(detector.network(x))
-            parts = torch.sigmoid(cells.logit), cells.box, cells.points
-        return np.concatenate([part.numpy().ravel() for part in parts])
+        cells = detector.engine(canvases=canvas)
+        return np.concatenate([cells[name].ravel() for name in ("score", "box", "points")])
 
     def _read(self, crops: np.ndarray) -> np.ndarray:
         points, log_scale, score = self.shelf.pipeline.predictor.run_network(crops)

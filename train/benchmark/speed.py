@@ -8,9 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
+from keypoints_captions.cores import usable_cores
 from keypoints_captions.photos.reader import read_photo
 from train.figures import Cell, Column, Report, add_card_argument
 
@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
     report = Report(options.write_card, options.weights)
     pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
     predictor = pipeline.predictor
-    size = predictor.config.input_size
+    size = predictor.input_size
     crop = np.zeros((1, size, size, 3), np.uint8)
     scene = example_scene()
     detector, found = pipeline.detector.name, pipeline.detector(scene)[:1]
@@ -42,9 +42,8 @@ def run(options: argparse.Namespace) -> None:
         ("detector, 640×480", "detector_ms"): lambda: pipeline.detector(scene),
         ("whole pipeline, 640×480, one face", "photo_ms"): lambda: pipeline(scene),
     }
-    precision = str(next(predictor.network.stem.parameters()).dtype).removeprefix("torch.")
     note = (
-        f"{torch.get_num_threads()} threads, convolutions in {precision}, detector {detector}, "
+        f"{usable_cores()} cores, {predictor.engine.name}, detector {detector}, "
         f"median and quickest of {options.repeats}:"
     )
     columns = [Column("step", "{}"), Column("median ms"), Column("quickest ms", "{:.1f}")]

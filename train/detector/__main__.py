@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig
-from facial_keypoints.landmarks.predictor import fold_batch_norm
+from facial_keypoints.landmarks.network import fold_batch_norm
 from train.command_line import add_checkpoints, add_train_and_export, program, run
 from train.detector.batches import RandomCanvases
 from train.detector.dataset import PhotoStore, TrainingData, read_data

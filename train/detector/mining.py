@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/detector/mined.npz"))
     parser.add_argument("--weights", help="of the detector; the project's own by default")
     options = parser.parse_args()
-    detector = CnnDetector(CnnDetector.load(options.weights).network, min_score=LEAST_SCORE)
+    detector = CnnDetector(CnnDetector.load(options.weights).engine, min_score=LEAST_SCORE)
     held_out = photos_of(options.held_out)
     scenes = split_scenes(read_scenes(options.photos), options.photos, held_out)[0]
     mined = mine(scenes, options.photos, detector)

@@ -8,7 +8,7 @@ import torch
 
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.network import DetectorNet
-from facial_keypoints.landmarks.predictor import fold_batch_norm
+from facial_keypoints.landmarks.network import fold_batch_norm
 from train.detector.dataset import PhotoStore, TrainingData
 from train.detector.metrics import match_scene, together
 

@@ -18,6 +18,7 @@ SUBJECTS = {
     "serving": "train.benchmark.serving",
     "sharing": "train.benchmark.sharing",
     "readme": "train.evaluate.readme",
+    "engines": "train.benchmark.engines",
 }
 
 

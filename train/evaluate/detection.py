@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         scenes += split_scenes(read_scenes(folder), folder, photos_of(options.held_out))[1]
     photos = [read_photo(scene.path) for scene in scenes]
     cnn, haar = CnnDetector.load(options.weights), HaarDetector()
-    whole_curve = CnnDetector(cnn.network, min_score=0.02)
+    whole_curve = CnnDetector(cnn.engine, min_score=0.02)
     found = {
         "cnn": [whole_curve(photo) for photo in photos],
         "haar": [haar(photo) for photo in photos],

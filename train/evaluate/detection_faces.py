@@ -79,7 +79,7 @@ def print_passes(
     """NME from each detector's boxes, read once and twice."""
     heading = "NME of found faces in %, from the detector's boxes"
     ways = ("read once", "read once, turned by the five points", "read twice")
-    network = FacialKeypoints.load(detector=detectors[0]).predictor.network
+    network = FacialKeypoints.load(detector=detectors[0]).predictor.engine
     once, twice = KeypointPredictor(network, passes=1), KeypointPredictor(network, passes=2)
     with report.table("nme", heading, ["set", "detector"], list(map(Column, ways))) as row:
         for name, faces in sets.items():

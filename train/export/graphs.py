@@ -10,7 +10,7 @@ import onnx
 import torch
 from torch import Tensor
 
-from keypoints_captions.ports import Port, Ports
+from keypoints_captions.engines.ports import Port, Ports
 
 OPSET = 18
 #: Sizes that may differ from call to call, with those that the network is traced with.

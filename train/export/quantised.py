@@ -67,7 +67,7 @@ def calibration_crops(weights: Path) -> np.ndarray:
     """(N, S, S, 3) uint8 RGB: the example photos' faces, the same at every call."""
     pipeline = FacialKeypoints.load(weights, device="cpu")
     rng = np.random.default_rng(0)
-    size = pipeline.predictor.config.input_size
+    size = pipeline.predictor.input_size
     crops = []
     for photo in map(read_photo, (EXAMPLES / name for name in PHOTOS)):
         for face in pipeline(photo):

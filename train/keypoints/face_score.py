@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
         training += parts[0]
         validation += parts[1]
     network = load_network(options.weights)
-    detector = CnnDetector(CnnDetector.load(options.detector).network, min_score=config.least_score)
+    detector = CnnDetector(CnnDetector.load(options.detector).engine, min_score=config.least_score)
     drawn = np.random.default_rng(config.seed).permutation(len(training))[: config.most_photos]
     seen = detector_examples([training[index] for index in drawn], detector, network)
     views = view_examples(options.faces, network, config)

@@ -1,7 +1,6 @@
 """The fold "Look inside" of the keypoint tab: feature maps and heat maps of one face."""
 
 import threading
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -32,8 +31,8 @@ class Inside(LazyFold):
     def __init__(self, ready: "Background[Ready]", answer: gr.State):
         super().__init__()
         self._ready = ready
-        # Hooks on the layers record what they compute, so the fold has a network of its own, for
-        # one visitor at a time.
+        # Hooks on PyTorch's layers record what they compute, so the fold has a network of its
+        # own, loaded when it is first opened, for one visitor at a time.
         self._network: KeypointNet | None = None
         self._looking = threading.Lock()
         with gr.Accordion(
@@ -89,9 +88,11 @@ class Inside(LazyFold):
     ) -> list[Any]:
         if answer is None or not 0 <= face < len(answer.faces):
             return [gr.skip()] * len(self.shown)
-        network = self._ready.get().find_faces.predictor.network
+        pairs = self._ready.get().find_faces.pairs
+        from facial_keypoints.pipeline import load_network
+
         with self._looking, MODELS.turn():
-            self._network = self._network or deepcopy(network)
+            self._network = self._network or load_network(pairs[0] if pairs else None)
             return _looked(self._network, answer, face, layer, number)
 
 

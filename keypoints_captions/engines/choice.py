@@ -1,0 +1,85 @@
+"""Which engine runs a model's networks: the one place that decides."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keypoints_captions.engines.engine import Engine
+from keypoints_captions.engines.ports import Port, Ports
+from keypoints_captions.weights import WeightsError, check_file, read_facts
+
+if TYPE_CHECKING:
+    import torch
+
+#: What `engine` may be, of the models' `load`.
+ENGINES = ("auto", "openvino", "torch")
+
+
+def load_engines(
+    pair: Path,
+    names: Sequence[str],
+    device: "str | torch.device | None",
+    engine: str,
+    in_torch: "Callable[[torch.device], Mapping[str, Engine]]",
+    exact: bool = False,
+) -> dict[str, Engine]:
+    """Networks of a pair of files, by those names.
+
+    Args:
+        pair: path of NAME.safetensors and NAME.json, without a suffix.
+        names: what follows the pair's own name in those of the graphs wanted, "" for nothing.
+        device: of torch; None for the best there is: a GPU that torch can use, else the CPU.
+        engine: of `ENGINES`; "auto" takes OpenVINO on a CPU if it is installed and the pair has
+            its ONNX files, else PyTorch.
+        in_torch: loads the same networks in PyTorch.
+        exact: compute in float32 on a CPU, whatever else it can.
+
+    Raises:
+        WeightsError: files are missing or damaged, or OpenVINO is asked for and cannot be had.
+        ValueError: there is no such engine or device.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"Expected an engine of {', '.join(ENGINES)}; got {engine!r}.")
+    if engine != "torch" and _is_cpu(device):
+        graphs = read_facts(pair).get("onnx", {})
+        files = {name: pair.with_name(f"{pair.name}{name}.onnx") for name in names}
+        present = all(file.stem in graphs and file.is_file() for file in files.values())
+        if present and importlib.util.find_spec("openvino"):
+            return {name: _openvino(file, graphs[file.stem], exact) for name, file in files.items()}
+    if engine == "openvino":
+        raise WeightsError(
+            f"Expected OpenVINO (pip install openvino), a CPU and the ONNX files of {pair.name} "
+            "(python -m train.export writes them); one of these is missing."
+        )
+    from keypoints_captions.device import pick_device
+
+    return dict(in_torch(pick_device(device)))
+
+
+def _openvino(file: Path, facts: Mapping[str, Any], exact: bool) -> Engine:
+    from keypoints_captions.engines.on_openvino import OpenVinoEngine
+
+    check_file(file, facts)
+    return OpenVinoEngine(file, _ports(facts["inputs"]), _ports(facts["outputs"]), exact)
+
+
+def _ports(facts: Mapping[str, Any]) -> Ports:
+    return {
+        name: Port(port["dtype"], tuple(port["shape"]), port["meaning"])
+        for name, port in facts.items()
+    }
+
+
+def _is_cpu(device: "str | torch.device | None") -> bool:
+    """Whether the networks are to run on the CPU; torch, which takes seconds to import, is asked
+    only where there are signs of a GPU."""
+    if device is not None:
+        return str(device) == "cpu"
+    if not (os.path.exists("/dev/nvidiactl") or shutil.which("nvidia-smi")):
+        return True
+    from keypoints_captions.device import pick_device
+
+    return pick_device(None).type == "cpu"
