@@ -1,21 +1,17 @@
 """`Captioner`: a photo in, captions out, with one call that loads everything it needs."""
 
-import copy
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from captioning.caption import Alternative, Caption, Word
 from captioning.confidence import Confidence
-from captioning.decoder import Decoder, DecoderConfig, Photos
-from captioning.encoder import Encoder, Preprocessing
-from captioning.ensemble import AnyDecoder, DecoderEnsemble
+from captioning.engine.preprocessing import Preprocessing
+from captioning.engine.speaker import EngineSpeaker, Photos
 from captioning.options import SearchOptions
 from captioning.people import NeutralWords, Sure
 from captioning.search import (
@@ -25,16 +21,21 @@ from captioning.search import (
     beam_search,
     drain,
     sample_captions,
-    spoken,
 )
-from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words
+from captioning.vocabulary import UNKNOWN, Vocabulary, join_words
 from keypoints_captions.batches import Outcome, run_batches
-from keypoints_captions.device import pick_device
+from keypoints_captions.engines.choice import load_engines
+from keypoints_captions.engines.engine import Engine
 from keypoints_captions.files import shipped
 from keypoints_captions.hub import HubModel, find_weights
 from keypoints_captions.photos.reader import PhotoSource
-from keypoints_captions.precision import fastest_precision
-from keypoints_captions.weights import load_model
+from keypoints_captions.weights import read_facts
+
+if TYPE_CHECKING:  # torch takes seconds to import, and serving on a CPU needs none
+    import torch
+
+    from captioning.encoder import Encoder
+    from captioning.ensemble import AnyDecoder
 
 WEIGHTS = shipped("weights")
 ENCODER_NAME, DECODER_NAME = "captioning_encoder", "captioning_decoder"
@@ -56,11 +57,20 @@ class Progress:
     captions: tuple[Caption, ...]
 
 
-class Parts(NamedTuple):
-    """What a captioner is made of, as it was trained, in float32."""
+class Words(NamedTuple):
+    """What a captioner is made of beside its networks."""
 
-    encoder: Encoder
-    decoder: AnyDecoder
+    vocabulary: Vocabulary
+    preprocessing: Preprocessing
+    confidence: Confidence | None = None
+    sure: Sure | None = None
+
+
+class Parts(NamedTuple):
+    """What a captioner is made of, in PyTorch, as it was trained, in float32."""
+
+    encoder: "Encoder"
+    decoder: "AnyDecoder"
     vocabulary: Vocabulary
     preprocessing: Preprocessing
     confidence: Confidence | None = None
@@ -72,58 +82,69 @@ def load_parts(folder: str | Path) -> Parts:
 
     Raises keypoints_captions.weights.WeightsError where a file is missing or damaged.
     """
-    encoder_state, encoder_facts = load_model(Path(folder) / ENCODER_NAME)
-    decoder_state, decoder_facts = load_model(Path(folder) / DECODER_NAME)
-    encoder = Encoder(encoder_facts["architecture"]["strides"])
-    encoder.load_state_dict(encoder_state)
-    config = DecoderConfig(**decoder_facts["architecture"])
+    encoder = load_encoder(Path(folder))
+    decoder = load_decoder(Path(folder))
+    return Parts(encoder, decoder, *_words(Path(folder)))
+
+
+def load_encoder(folder: Path) -> "Encoder":
+    """The encoder alone, see `load_parts`."""
+    from captioning.encoder import Encoder
+    from keypoints_captions.weights import load_model
+
+    state, facts = load_model(folder / ENCODER_NAME)
+    encoder = Encoder(facts["architecture"]["strides"])
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def load_decoder(folder: Path) -> "AnyDecoder":
+    """The decoder, or the several that speak as one, alone; see `load_parts`."""
+    from captioning.decoder import Decoder, DecoderConfig
+    from captioning.ensemble import AnyDecoder, DecoderEnsemble
+    from keypoints_captions.weights import load_model
+
+    state, facts = load_model(folder / DECODER_NAME)
+    config = DecoderConfig(**facts["architecture"])
     decoder: AnyDecoder = Decoder(config)
-    if (count := decoder_facts.get("decoders", 1)) > 1:
+    if (count := facts.get("decoders", 1)) > 1:
         decoder = DecoderEnsemble([Decoder(config) for _ in range(count)])
-    decoder.load_state_dict(decoder_state)
-    return Parts(
-        encoder,
-        decoder,
-        Vocabulary(decoder_facts["vocabulary"]),
-        Preprocessing.from_dict(encoder_facts["preprocessing"]),
-        Confidence.from_dict(facts) if (facts := decoder_facts.get("confidence")) else None,
-        Sure.from_dict(facts) if (facts := decoder_facts.get("sure of people")) else None,
+    decoder.load_state_dict(state)
+    return decoder
+
+
+def _words(folder: Path) -> Words:
+    encoder, decoder = read_facts(folder / ENCODER_NAME), read_facts(folder / DECODER_NAME)
+    return Words(
+        Vocabulary(decoder["vocabulary"]),
+        Preprocessing.from_dict(encoder["preprocessing"]),
+        Confidence.from_dict(facts) if (facts := decoder.get("confidence")) else None,
+        Sure.from_dict(facts) if (facts := decoder.get("sure of people")) else None,
     )
 
 
 class Captioner(HubModel):
-    """Captions photos. Make one with `Captioner.load`; calls may come from several threads."""
+    """Captions photos. Make one with `Captioner.load`; calls may come from several threads.
+
+    has_attention: whether the decoder looks at places of the photo.
+    """
 
     PAIRS, CARD = (ENCODER_NAME, DECODER_NAME), "captioning"
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        decoder: AnyDecoder,
-        vocabulary: Vocabulary,
-        preprocessing: Preprocessing,
-        confidence: Confidence | None = None,
-        sure: Sure | None = None,
-        device: str | torch.device = "cpu",
-    ) -> None:
-        self.device = torch.device(device)
-        self.encoder = encoder.to(self.device).to(memory_format=torch.channels_last).eval()
-        self.decoder = decoder.to(self.device).float().eval()
-        self.vocabulary = vocabulary
-        self.preprocessing = preprocessing
-        self.confidence = confidence
-        self.neutral = NeutralWords(vocabulary, sure) if sure else None
-        self.precision = _encoder_precision(self.encoder)
-        self.encoder.to(self.precision)
-        # A step of the decoder is mostly the reading of its weights.
-        self._decoder_precision = (
-            torch.bfloat16 if self.precision == torch.bfloat16 else torch.float32
-        )
-        self.decoder.to(self._decoder_precision)
+    def __init__(self, speaker: EngineSpeaker, words: Words, has_attention: bool = True) -> None:
+        self.speaker = speaker
+        self.vocabulary, self.preprocessing = words.vocabulary, words.preprocessing
+        self.confidence = words.confidence
+        self.neutral = NeutralWords(words.vocabulary, words.sure) if words.sure else None
+        self.has_attention = has_attention
 
     @classmethod
     def load(
-        cls, weights: str | Path | None = None, device: str | torch.device | None = None
+        cls,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        engine: str = "auto",
+        exact: bool = True,
     ) -> "Captioner":
         """Loads the encoder, the decoder, the vocabulary and the preprocessing.
 
@@ -131,13 +152,33 @@ class Captioner(HubModel):
             `captioning_encoder` and `captioning_decoder` (each .safetensors and .json), or the
             path of one of these files; the project's own without.
         device: of torch; by default a GPU where there is one.
+        engine: "auto", "openvino" or "torch"; see `load_engines`.
+        exact: compute in float32. Without, OpenVINO takes bfloat16 where the processor has it:
+            nearly twice as fast, and about one caption in twenty is another, no worse one.
         Raises keypoints_captions.weights.WeightsError where a file is missing or damaged,
-        ValueError where there is no such device.
+        ValueError where there is no such device or engine.
         """
-        device = pick_device(device)
         pair = find_weights(weights, ENCODER_NAME)
         folder = pair.parent if pair.name in cls.PAIRS else pair
-        captioner = cls(*load_parts(folder), device=device)
+        words = _words(folder)
+
+        def encoder(device: "torch.device") -> dict[str, Engine]:
+            from captioning.engine.in_torch import encoder_engine
+
+            return {"": encoder_engine(load_encoder(folder), words.preprocessing, device)}
+
+        def decoder(device: "torch.device") -> dict[str, Engine]:
+            from captioning.engine.in_torch import decoder_engines
+
+            return decoder_engines(load_decoder(folder), words.preprocessing, device)
+
+        seer = load_engines(folder / ENCODER_NAME, [""], device, engine, encoder, exact)[""]
+        steps = load_engines(
+            folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact
+        )
+        facts: dict[str, Any] = read_facts(folder / DECODER_NAME)["architecture"]
+        speaker = EngineSpeaker(seer, steps["_start"], steps["_step"])
+        captioner = cls(speaker, words, facts.get("attention", True))
         captioner.pairs = tuple(folder / name for name in cls.PAIRS)
         return captioner
 
@@ -218,17 +259,13 @@ class Captioner(HubModel):
         """
         return self.look_at([self.preprocessing.read(image) for image in images])
 
-    @torch.inference_mode()
     def look_at(self, squares: Sequence[np.ndarray]) -> Photos:
         """As `look`, of photos that `Preprocessing.read` or `squash` has made square."""
-        batch = self.preprocessing.normalise(torch.from_numpy(np.stack(squares)).to(self.device))
-        grid = self.encoder(batch.to(self.precision))
-        return self.decoder.read(grid.to(self._decoder_precision))
+        return self.speaker.look(squares)
 
-    @torch.inference_mode()
     def caption(self, photos: Photos, options: SearchOptions) -> list[list[Caption]]:
         """Captions of photos that `look` has encoded: a list for each, best first."""
-        return self._describe(photos, drain(self._search(photos, options)), options)
+        return self._describe(drain(self._search(photos, options)), options)
 
     def stream(self, photo: Photos, options: SearchOptions) -> Iterator[Progress]:
         """Captions one photo and tells the best text after every word.
@@ -237,13 +274,12 @@ class Captioner(HubModel):
         """
         search = self._search(photo, options)
         while True:
-            with torch.inference_mode():
-                try:
-                    step = next(search)
-                except StopIteration as stop:
-                    captions = tuple(self._describe(photo, stop.value, options)[0])
-                    yield Progress(captions[0].text, captions[0].words, captions)
-                    return
+            try:
+                step = next(search)
+            except StopIteration as stop:
+                captions = tuple(self._describe(stop.value, options)[0])
+                yield Progress(captions[0].text, captions[0].words, captions)
+                return
             words = tuple(
                 Word(self.vocabulary.words[number], float(np.exp(value)), (), None)
                 for number, value in zip(step.words, step.log_probabilities, strict=True)
@@ -254,80 +290,49 @@ class Captioner(HubModel):
     def _search(
         self, photos: Photos, options: SearchOptions
     ) -> Generator[Step, None, list[list[Found]]]:
-        rules = Rules(self.vocabulary, options, self.device)
+        rules = Rules(self.vocabulary, options)
         if options.method == "sample":
-            return sample_captions(self.decoder, photos, rules)
-        return beam_search(self.decoder, photos, rules)
+            return sample_captions(self.speaker, photos, rules)
+        return beam_search(self.speaker, photos, rules)
 
-    def _describe(
-        self, photos: Photos, found: list[list[Found]], options: SearchOptions
-    ) -> list[list[Caption]]:
-        """Runs the decoder once over the captions found, for what is told of each word."""
-        most = max(len(captions) for captions in found)
-        length = 2 + max(len(caption.words) for captions in found for caption in captions)
-        rows = [
-            [[START, *caption.words, END] for caption in captions]
-            + [[START, END]] * (most - len(captions))
-            for captions in found
-        ]
-        words = torch.tensor(
-            [[row + [END] * (length - len(row)) for row in photo] for photo in rows],
-            device=self.device,
-        )
-        logits, attention = self.decoder.explain(photos, words[..., :-1])
-        log_probabilities = spoken(logits)
-        told = _Told(
-            chosen=log_probabilities.gather(-1, words[..., 1:, None])[..., 0].tolist(),
-            best=log_probabilities.topk(_RUNNERS_UP + 1, dim=-1),
-            log_probabilities=log_probabilities,
-            attention=None if attention is None else attention.float().cpu().numpy(),
-        )
+    def _describe(self, found: list[list[Found]], options: SearchOptions) -> list[list[Caption]]:
         return [
-            _distinct(
-                self._tell(caption, told, photo, i, options) for i, caption in enumerate(captions)
-            )
-            for photo, captions in enumerate(found)
+            _distinct(self._tell(caption, options) for caption in captions) for captions in found
         ]
 
-    def _tell(
-        self, caption: Found, told: "_Told", photo: int, index: int, options: SearchOptions
-    ) -> Caption:
-        chosen = told.chosen[photo][index][: len(caption.words) + 1]
-        values, numbers = (part[photo, index].tolist() for part in told.best)
-        words = []
-        for place, number in enumerate(caption.words):
-            others = zip(numbers[place], np.exp(values[place]), strict=True)
-            alternatives = [
-                Alternative(self.vocabulary.words[other], float(probability))
-                for other, probability in others
-                if other != number
-            ]
-            words.append(
-                Word(
-                    self.vocabulary.words[number],
-                    float(np.exp(chosen[place])),
-                    tuple(alternatives[:_RUNNERS_UP]),
-                    None
-                    if told.attention is None
-                    else _square(told.attention[photo, index, place]),
-                )
+    def _tell(self, caption: Found, options: SearchOptions) -> Caption:
+        evidence = caption.evidence
+        chosen = evidence.of(caption.words)
+        words = [
+            Word(
+                self.vocabulary.words[number],
+                float(np.exp(chosen[place])),
+                self._alternatives(evidence.log_probabilities[place], number),
+                _square(evidence.attention[place])
+                if evidence.attention is not None and self.has_attention
+                else None,
             )
+            for place, number in enumerate(caption.words)
+        ]
         if self.neutral and options.neutral_people:
 
             def probabilities(place: int) -> np.ndarray:
-                return told.log_probabilities[photo, index, place].exp().cpu().numpy()
+                return np.exp(evidence.log_probabilities[place])
 
             words = self.neutral(words, probabilities, given=len(options.first_words))
-        described = Caption(join_words(word.word for word in words), sum(chosen), tuple(words))
+        text = join_words(word.word for word in words)
+        described = Caption(text, float(chosen.sum()), tuple(words))
         return self.confidence.tell(described) if self.confidence else described
 
-
-@dataclass(frozen=True)
-class _Told:
-    chosen: list[list[list[float]]]
-    best: Sequence[Tensor]
-    log_probabilities: Tensor
-    attention: np.ndarray | None
+    def _alternatives(self, log_probabilities: np.ndarray, said: int) -> tuple[Alternative, ...]:
+        """The likeliest other words, best first."""
+        numbers = np.argpartition(-log_probabilities, _RUNNERS_UP)[: _RUNNERS_UP + 1]
+        numbers = numbers[np.argsort(-log_probabilities[numbers], kind="stable")]
+        others = [number for number in numbers.tolist() if number != said][:_RUNNERS_UP]
+        return tuple(
+            Alternative(self.vocabulary.words[n], float(np.exp(log_probabilities[n])))
+            for n in others
+        )
 
 
 def _distinct(captions: Iterable[Caption]) -> list[Caption]:
@@ -341,14 +346,3 @@ def _distinct(captions: Iterable[Caption]) -> list[Caption]:
 def _square(attention: np.ndarray) -> np.ndarray:
     side = round(len(attention) ** 0.5)
     return attention.reshape(side, side).astype(np.float32)
-
-
-def _encoder_precision(encoder: Encoder) -> torch.dtype:
-    """What the encoder runs fastest in on its device."""
-
-    def run(precision: torch.dtype) -> None:
-        trial = copy.deepcopy(encoder).to(precision)  # the weights keep all their digits
-        images = torch.zeros(1, 3, 96, 96, dtype=precision)
-        trial(images.to(memory_format=torch.channels_last))
-
-    return fastest_precision(next(encoder.parameters()).device, run)

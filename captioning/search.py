@@ -2,36 +2,46 @@
 
 Everything is batched: B photos with K sequences each are B * K rows of one decoder step.
 Each search is a generator that yields its best caption so far after every word, for showing
-a caption as it is found, and returns the finished ones.
+a caption as it is found, and returns the finished ones. It works on numpy arrays, whatever runs
+the decoder: see `captioning.engine.speaker`.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from captioning.decoder import Photos, State
-from captioning.ensemble import AnyDecoder
-from captioning.options import SearchOptions
-from captioning.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, tokenize
+from captioning.engine.speaker import Said, Speaker
+from captioning.options import SearchOptions as SearchOptions
+from captioning.rules import Rules as Rules
+from captioning.vocabulary import END, PAD, START
 
-# No caption ends on these: an article, preposition or conjunction announces another word.
-DANGLING_WORDS = frozenset(
-    tokenize(
-        "a an the its his her their and or but while as that with of in on at to from by for into "
-        "onto over under near next through behind beside between above below is are"
-    )
-)
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the model thought in each place of a caption of T words, and after its last.
+
+    log_probabilities: (T + 1, V) float32, of the word in this place after those before it.
+    attention: (T + 1, P) float32, shares of the grid's places; None without attention.
+    """
+
+    log_probabilities: np.ndarray
+    attention: np.ndarray | None
+
+    def of(self, words: Sequence[int]) -> np.ndarray:
+        """(T + 1,) log-probabilities of these words and of the caption's end."""
+        return self.log_probabilities[np.arange(len(words) + 1), [*words, END]]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A caption found: its words' numbers, without <start> and <end>, and its rank score."""
+    """A caption found: its words' numbers, without <start> and <end>, its rank score, and what
+    the model thought."""
 
     words: tuple[int, ...]
     score: float
+    evidence: Evidence = field(compare=False, repr=False)
 
 
 class Step(NamedTuple):
@@ -40,81 +50,6 @@ class Step(NamedTuple):
 
     words: list[int]
     log_probabilities: list[float]
-
-
-class Rules:
-    """What a caption must not do, as masks over the next word."""
-
-    def __init__(
-        self, vocabulary: Vocabulary, options: SearchOptions, device: torch.device | str = "cpu"
-    ) -> None:
-        self.vocabulary = vocabulary
-        self.options = options
-        banned = frozenset() if options.dangling_ends else DANGLING_WORDS
-        dangling = [word in banned for word in vocabulary.words]
-        self.dangling = torch.tensor(dangling, device=device)  # (vocabulary,) bool
-
-    def first_words(self) -> list[int]:
-        """Numbers of the given first words; ValueError where the model has not learnt one."""
-        for word in self.options.first_words:
-            if word not in self.vocabulary or self.vocabulary.encode([word])[0] <= UNKNOWN:
-                raise ValueError(f"the captioner has not learnt the word {word!r}; choose another")
-        return self.vocabulary.encode(self.options.first_words)
-
-    def allow(self, log_probabilities: Tensor, words: Tensor) -> Tensor:
-        """Log-probabilities with -inf for what must not follow.
-
-        log_probabilities: (N, vocabulary); words: (N, t), those so far, <start> first.
-        """
-        allowed = log_probabilities.clone()
-        length = words.shape[1] - 1
-        if length >= self.options.max_length:
-            end = allowed[:, END].clone()
-            allowed.fill_(-torch.inf)
-            allowed[:, END] = end
-        if length < self.options.min_length:
-            allowed[:, END] = -torch.inf
-        else:
-            allowed[:, END].masked_fill_(self.dangling[words[:, -1]], -torch.inf)
-        self._ban_repeats(allowed, words)
-        return allowed
-
-    def _ban_repeats(self, allowed: Tensor, words: Tensor) -> None:
-        size = self.options.no_repeat
-        if size and words.shape[1] > 1:
-            allowed.scatter_(1, words[:, -1:], -torch.inf)
-        if size < 2 or words.shape[1] < size + 1:
-            return
-        runs = words[:, 1:].unfold(1, size, 1)  # (N, t - size, size)
-        last = words[:, words.shape[1] - size + 1 :]
-        again = (runs[:, :, :-1] == last[:, None]).all(-1)
-        ban = torch.zeros_like(again, dtype=allowed.dtype).masked_fill_(again, -torch.inf)
-        allowed.scatter_add_(1, runs[:, :, -1], ban)
-
-    def strip(self, words: Sequence[int]) -> tuple[int, ...]:
-        """The words without an ending that announces more."""
-        kept = list(words)
-        while len(kept) > 1 and self.dangling[kept[-1]]:
-            kept.pop()
-        return tuple(kept)
-
-
-def next_word(
-    decoder: AnyDecoder, photos: Photos, state: State, words: Tensor
-) -> tuple[Tensor, State]:
-    """The one decoding step that every search shares.
-
-    words: (N, t) so far. Returns log-probabilities, (N, vocabulary) float32, of the word
-    that follows; <pad>, <start> and <unk> are never spoken and have -inf.
-    """
-    logits, state = decoder.step(photos, state, words[:, -1])
-    return spoken(logits), state
-
-
-def spoken(logits: Tensor) -> Tensor:
-    """Logits (…, vocabulary) to log-probabilities over the words that may be spoken."""
-    never = torch.tensor([PAD, START, UNKNOWN], device=logits.device)
-    return logits.float().index_fill(-1, never, -torch.inf).log_softmax(-1)
 
 
 Result = TypeVar("Result")
@@ -129,27 +64,75 @@ def drain(search: Generator[Step, None, Result]) -> Result:
             return stop.value
 
 
-def begin(
-    decoder: AnyDecoder, photos: Photos, first_words: Sequence[int], sequences: int
-) -> tuple[State, Tensor, Tensor]:
-    """State and words after <start> and all given words but the last one's step.
+class Rows:
+    """Sequences in the making: their words, their state, and the way that each has come.
 
-    Returns the state of B * sequences rows, their words, (B * sequences, 1 + given), and the
-    log-probabilities of the given ones, (B * sequences, given).
+    words: (N, 1 + t) int64, <start> first. told: (N, t) float32, their log-probabilities.
     """
-    count, device = photos.grid.shape[0], photos.grid.device
-    state = decoder.start(photos)
-    words = torch.tensor([[START, *first_words]] * count, device=device)
-    told = torch.zeros(count, 0, device=device)
-    for place in range(words.shape[1] - 1):
-        log_probabilities, state = next_word(decoder, photos, state, words[:, : place + 1])
-        told = torch.cat([told, log_probabilities.gather(1, words[:, place + 1, None])], 1)
-    rows = torch.arange(count, device=device).repeat_interleave(sequences)
-    return state.take(rows), words[rows], told[rows]
+
+    def __init__(self, speaker: Speaker, photos: Any, given: Sequence[int], sequences: int) -> None:
+        """B * sequences rows; all but the last of the given words have been said."""
+        self.speaker, self.photos = speaker, photos
+        count = speaker.count(photos)
+        self.history: list[Said] = []
+        self.words = np.full((count, 1), START)
+        self.told = np.zeros((count, 0), np.float32)
+        self._way = np.zeros((count, 0), np.int64)  # each step's row that a sequence was then
+        self.state = speaker.start(photos)
+        every = np.arange(count)
+        for word in given:
+            self.say()
+            self.grow(every, np.full(count, word))
+        self._keep(every.repeat(sequences))
+
+    def say(self) -> np.ndarray:
+        """The log-probabilities, (N, V) float32, of each row's next word."""
+        said = self.speaker.step(self.photos, self.state, np.ascontiguousarray(self.words[:, -1]))
+        self.history.append(said)
+        self.state = said.state
+        return said.log_probabilities
+
+    def grow(self, rows: np.ndarray, words: np.ndarray) -> None:
+        """These rows, (M,) with repetitions, go on with these words, (M,)."""
+        told = self.history[-1].log_probabilities[rows, words]
+        self._keep(rows)
+        self.words = np.concatenate([self.words, words[:, None]], axis=1)
+        self.told = np.concatenate([self.told, told[:, None]], axis=1)
+        self._way = np.concatenate([self._way, rows[:, None]], axis=1)
+
+    def way(self, row: int) -> list[int]:
+        """The row that a sequence was at each step, and at the last one is."""
+        return [*self._way[row].tolist(), row]
+
+    def evidence(self, way: Sequence[int]) -> Evidence:
+        """What the model thought at each step of this way."""
+        steps = list(zip(self.history, way, strict=False))
+        attention = [said.attention[row] for said, row in steps if said.attention is not None]
+        return Evidence(
+            np.stack([said.log_probabilities[row] for said, row in steps]),
+            np.stack(attention) if attention else None,
+        )
+
+    def best(self) -> Step:
+        """The first photo's first sequence."""
+        return Step(self.words[0, 1:].tolist(), self.told[0].tolist())
+
+    def _keep(self, rows: np.ndarray) -> None:
+        self.words, self.told, self._way = self.words[rows], self.told[rows], self._way[rows]
+        self.state = self.speaker.take(self.state, rows)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A caption that has ended: its words, its rank score, and its row at each step."""
+
+    words: tuple[int, ...]
+    score: float
+    way: list[int]
 
 
 def beam_search(
-    decoder: AnyDecoder, photos: Photos, rules: Rules
+    speaker: Speaker, photos: Any, rules: Rules
 ) -> Generator[Step, None, list[list[Found]]]:
     """Beam search for B photos at once; beam 1 is greedy search.
 
@@ -158,58 +141,61 @@ def beam_search(
     """
     options = rules.options
     beams = max(options.beam_size, options.num_captions)
-    count, device = photos.grid.shape[0], photos.grid.device
-    state, words, told = begin(decoder, photos, rules.first_words(), beams)
-    scores = torch.full((count, beams), -torch.inf, device=device)
+    rows = Rows(speaker, photos, rules.first_words(), beams)
+    count = len(rows.words) // beams
+    scores = np.full((count, beams), -np.inf, np.float32)
     scores[:, 0] = 0  # all beams of a photo are equal at first: only one may grow
-    found: list[list[Found]] = [[] for _ in range(count)]
-    settled = [False] * count
-    row_start = torch.arange(count, device=device)[:, None] * beams
-    for length in range(words.shape[1] - 1, options.max_length + 1):
-        log_probabilities, state = next_word(decoder, photos, state, words)
-        grown = scores[..., None] + rules.allow(log_probabilities, words).unflatten(0, scores.shape)
+    ended: list[list[_Ended]] = [[] for _ in range(count)]
+    settled = np.zeros(count, bool)
+    row_start = np.arange(count)[:, None] * beams
+    for length in range(rows.words.shape[1] - 1, options.max_length + 1):
+        allowed = rules.allow(rows.say(), rows.words)
+        grown = scores[..., None] + allowed.reshape(count, beams, -1)
         # 2 * beams candidates leave `beams` that go on, whichever of them end.
-        best, place = grown.flatten(1).topk(2 * beams, dim=1)
+        place = _best(grown.reshape(count, -1), 2 * beams)
+        best = np.take_along_axis(grown.reshape(count, -1), place, 1)
         row, word = row_start + place // grown.shape[-1], place % grown.shape[-1]
         rank = (length + 1) ** options.length_penalty
-        ends = (word == END) & (best > -torch.inf) & ~torch.tensor(settled, device=device)[:, None]
-        _collect(found, ends[:, :beams], best, row, words, rank)
-        scores, keep = best.masked_fill(word == END, -torch.inf).topk(beams, dim=1)
-        chosen = row.gather(1, keep).flatten()
-        next_words = word.gather(1, keep).flatten()
-        words = torch.cat([words[chosen], next_words[:, None]], 1)
-        told = torch.cat([told[chosen], log_probabilities[chosen, next_words][:, None]], 1)
-        state = state.take(chosen)
-        open_scores = (scores[:, 0] / rank).tolist()
-        settled = [
-            before or _is_settled(captions, open_score, beams)
-            for before, captions, open_score in zip(settled, found, open_scores, strict=True)
-        ]
-        if all(settled):
+        ends = (word == END) & (best > -np.inf) & ~settled[:, None]
+        for photo, candidate in np.argwhere(ends[:, :beams]).tolist():
+            own = int(row[photo, candidate])
+            words = tuple(rows.words[own, 1:].tolist())
+            ended[photo].append(_Ended(words, float(best[photo, candidate]) / rank, rows.way(own)))
+        going = np.where(word == END, -np.inf, best)
+        keep = _best(going, beams)
+        scores = np.take_along_axis(going, keep, 1)
+        rows.grow(
+            np.take_along_axis(row, keep, 1).ravel(), np.take_along_axis(word, keep, 1).ravel()
+        )
+        for photo in np.flatnonzero(~settled):
+            settled[photo] = _is_settled(ended[photo], float(scores[photo, 0]) / rank, beams)
+        if settled.all():
             break
-        yield Step(words[0, 1:].tolist(), told[0].tolist())
+        yield rows.best()
     return [
-        sorted(captions, key=lambda caption: -caption.score)[: options.num_captions]
-        or [Found(rules.strip(words[i * beams, 1:-1].tolist()), float("-inf"))]
-        for i, captions in enumerate(found)
+        [
+            Found(one.words, one.score, rows.evidence(one.way))
+            for one in sorted(captions, key=lambda one: -one.score)[: options.num_captions]
+        ]
+        or [_unfinished(rows, photo * beams, rules)]
+        for photo, captions in enumerate(ended)
     ]
 
 
-def _collect(
-    found: list[list[Found]],
-    ends: Tensor,
-    best: Tensor,
-    row: Tensor,
-    words: Tensor,
-    rank: float,
-) -> None:
-    """Adds the captions that end among each photo's best candidates, (B, beams) bool."""
-    for photo, candidate in ends.nonzero().tolist():
-        ended = tuple(words[row[photo, candidate], 1:].tolist())
-        found[photo].append(Found(ended, best[photo, candidate].item() / rank))
+def _unfinished(rows: Rows, row: int, rules: Rules) -> Found:
+    words = rules.strip(rows.words[row, 1:-1].tolist())
+    return Found(words, float("-inf"), rows.evidence(rows.way(row)[: len(words) + 1]))
 
 
-def _is_settled(captions: list[Found], open_score: float, beams: int) -> bool:
+def _best(values: np.ndarray, count: int) -> np.ndarray:
+    """(B, count) places of the highest values in each row of (B, M), the highest first."""
+    count = min(count, values.shape[1])
+    places = np.argpartition(-values, count - 1, axis=1)[:, :count]
+    found = np.take_along_axis(values, places, 1)
+    return np.take_along_axis(places, np.argsort(-found, axis=1, kind="stable"), 1)
+
+
+def _is_settled(captions: Sequence[_Ended], open_score: float, beams: int) -> bool:
     """Whether no living beam of a photo, the best of which has this score, outranks, as it stands,
     the worst of the captions that are kept."""
     if len(captions) < beams:
@@ -218,55 +204,55 @@ def _is_settled(captions: list[Found], open_score: float, beams: int) -> bool:
 
 
 def sample(
-    decoder: AnyDecoder,
-    photos: Photos,
+    speaker: Speaker,
+    photos: Any,
     rules: Rules,
     sequences: int,
-    generator: torch.Generator | None = None,
-) -> Generator[Step, None, Tensor]:
+    random: np.random.Generator | None = None,
+) -> Generator[Step, None, np.ndarray]:
     """Draws captions word by word, with temperature and top-p.
 
-    Yields the first photo's first caption so far; returns (B, sequences, T) word numbers
+    Yields the first photo's first caption so far; returns (B, sequences, T) int64 word numbers
     without <start>, each ended by <end> and filled up with <pad>.
     """
     options = rules.options
-    count = photos.grid.shape[0]
-    state, words, told = begin(decoder, photos, rules.first_words(), sequences)
-    ended = torch.zeros_like(words[:, 0], dtype=torch.bool)
-    for _ in range(words.shape[1] - 1, options.max_length + 1):
-        log_probabilities, state = next_word(decoder, photos, state, words)
-        allowed = rules.allow(log_probabilities, words)
+    random = random or np.random.default_rng()
+    rows = Rows(speaker, photos, rules.first_words(), sequences)
+    every = np.arange(len(rows.words))
+    ended = np.zeros(len(every), bool)
+    for _ in range(rows.words.shape[1] - 1, options.max_length + 1):
+        allowed = rules.allow(rows.say(), rows.words)
         # A caption that stands at its maximum length on a dangling word has nothing allowed.
-        stuck = allowed.max(1).values == -torch.inf
-        allowed[stuck, END] = 0
-        drawn = _draw(allowed, options, generator).masked_fill(ended, PAD)
-        words = torch.cat([words, drawn[:, None]], 1)
-        told = torch.cat([told, log_probabilities.gather(1, drawn[:, None])], 1)
+        allowed[allowed.max(1) == -np.inf, END] = 0
+        drawn = np.where(ended, PAD, _draw(allowed, options, random))
+        rows.grow(every, drawn)
+        rows.history.clear()  # nobody asks for it, and a training samples hundreds at once
         ended |= drawn == END
-        yield Step(words[0, 1:].tolist(), told[0].tolist())
+        yield rows.best()
         if ended.all():
             break
-    return words[:, 1:].unflatten(0, (count, sequences))
+    return rows.words[:, 1:].reshape(-1, sequences, rows.words.shape[1] - 1)
 
 
-def _draw(allowed: Tensor, options: SearchOptions, generator: torch.Generator | None) -> Tensor:
-    probabilities = (allowed / options.temperature).softmax(-1)
+def _draw(allowed: np.ndarray, options: SearchOptions, random: np.random.Generator) -> np.ndarray:
+    """(N,) words drawn by (N, V) log-probabilities."""
+    scaled = allowed / options.temperature
+    probabilities = np.exp(scaled - scaled.max(1, keepdims=True))
+    probabilities /= probabilities.sum(1, keepdims=True)
     if options.top_p < 1:
-        ordered, places = probabilities.sort(dim=-1, descending=True)
-        before = ordered.cumsum(-1) - ordered
-        ordered = ordered.masked_fill(before >= options.top_p, 0)
-        probabilities = torch.zeros_like(probabilities).scatter_(1, places, ordered)
-    # The inverse of the cumulative distribution: one random number a row, where
-    # torch.multinomial draws one a word, which takes as long as the network.
-    cumulative = probabilities.cumsum(-1)
-    total = cumulative[:, -1:]
-    points = torch.rand(total.shape, generator=generator, device=total.device) * total
-    below_total = torch.nextafter(total, torch.zeros_like(total))
-    return torch.searchsorted(cumulative, points.minimum(below_total), right=True)[:, 0]
+        places = np.argsort(-probabilities, axis=1, kind="stable")
+        ordered = np.take_along_axis(probabilities, places, 1)
+        before = np.cumsum(ordered, axis=1) - ordered
+        ordered[before >= options.top_p] = 0
+        np.put_along_axis(probabilities, places, ordered, 1)
+    # The inverse of the cumulative distribution: one random number a row.
+    cumulative = np.cumsum(probabilities, axis=1, dtype=np.float64)
+    points = random.random((len(allowed), 1)) * cumulative[:, -1:]
+    return (cumulative > np.minimum(points, np.nextafter(cumulative[:, -1:], 0))).argmax(1)
 
 
 def sample_captions(
-    decoder: AnyDecoder, photos: Photos, rules: Rules
+    speaker: Speaker, photos: Any, rules: Rules
 ) -> Generator[Step, None, list[list[Found]]]:
     """`num_captions` distinct sampled captions a photo, the most probable first.
 
@@ -274,22 +260,18 @@ def sample_captions(
     come back with fewer captions.
     """
     options = rules.options
-    generator = torch.Generator(photos.grid.device)
-    if options.seed is None:
-        generator.seed()
-    else:
-        generator.manual_seed(options.seed)
-    found: list[dict[tuple[int, ...], Found]] = [{} for _ in range(photos.grid.shape[0])]
+    random = np.random.default_rng(options.seed)
+    found: list[dict[tuple[int, ...], Found]] = [{} for _ in range(speaker.count(photos))]
     for _ in range(4):
-        drawn = yield from sample(decoder, photos, rules, options.num_captions, generator)
+        drawn = yield from sample(speaker, photos, rules, options.num_captions, random)
         stripped = [
             [rules.strip(row[: row.index(END)] if END in row else row) for row in rows]
             for rows in drawn.tolist()
         ]
-        scores = log_probability(decoder, photos, _ended(stripped, drawn))
-        for captions, rows, values in zip(found, stripped, scores.tolist(), strict=True):
-            for words, value in zip(rows, values, strict=True):
-                captions.setdefault(words, Found(words, value))
+        thought = explain(speaker, photos, stripped)
+        for captions, rows, evidence in zip(found, stripped, thought, strict=True):
+            for words, why in zip(rows, evidence, strict=True):
+                captions.setdefault(words, Found(words, float(why.of(words).sum()), why))
         if all(len(captions) >= options.num_captions for captions in found):
             break
     return [
@@ -298,18 +280,26 @@ def sample_captions(
     ]
 
 
-def _ended(captions: Sequence[Sequence[Sequence[int]]], like: Tensor) -> Tensor:
-    """Words of K captions for each of B photos as (B, K, T), ended by <end>, filled with <pad>."""
-    length = 1 + max(len(words) for photo in captions for words in photo)
-    rows = [
-        [[*words, END] + [PAD] * (length - 1 - len(words)) for words in photo] for photo in captions
-    ]
-    return like.new_tensor(rows)
+def explain(
+    speaker: Speaker, photos: Any, captions: Sequence[Sequence[Sequence[int]]]
+) -> list[list[Evidence]]:
+    """What the model thinks in each place of K given captions for each of B photos."""
+    each = len(captions[0])
+    flat = [list(words) for photo in captions for words in photo]
+    rows = Rows(speaker, photos, [], each)
+    every = np.arange(len(flat))
+    length = max(map(len, flat))
+    for place in range(length + 1):
+        rows.say()
+        if place < length:
+            rows.grow(
+                every, np.array([words[place] if place < len(words) else END for words in flat])
+            )
+    thought = [rows.evidence([row] * (len(words) + 1)) for row, words in enumerate(flat)]
+    return [thought[start : start + each] for start in range(0, len(flat), each)]
 
 
-def log_probability(decoder: AnyDecoder, photos: Photos, words: Tensor) -> Tensor:
-    """(B, K) log-probabilities of (B, K, T) captions ended by <end>, filled with <pad>."""
-    start = torch.full_like(words[..., :1], START)
-    logits = decoder(photos, torch.cat([start, words[..., :-1]], -1))
-    chosen = spoken(logits).gather(-1, words[..., None])[..., 0]
-    return chosen.masked_fill(words == PAD, 0).sum(-1)
+def log_probability(speaker: Speaker, photos: Any, words: Sequence[int]) -> float:
+    """Of one caption of the first photo, its end included."""
+    every = [[words]] * speaker.count(photos)
+    return float(explain(speaker, photos, every)[0][0].of(words).sum())

@@ -99,7 +99,6 @@ def test_a_stream_tells_of_each_photo_in_order(
 def test_captions_of_a_list_are_those_of_each_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("captioning.captioner.fastest_precision", lambda *_: torch.float32)
     monkeypatch.setattr("captioning.captioner.BATCH", 3)
     captioner = Captioner.load(make_captioner(tmp_path))
     rng = np.random.default_rng(0)

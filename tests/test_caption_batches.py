@@ -80,7 +80,7 @@ def test_what_is_kept_of_a_photo_is_its_own(
 ) -> None:
     batches = Batches(captioner, ComputeSlots(2, cores=2))
     done = batches.caption(squares[0], OPTIONS)
-    assert done.photos.grid.shape[0] == done.photos.vector.shape[0] == 1
+    assert len(done.photos.places) == len(done.photos.hidden) == 1
     again = captioner.caption(done.photos, OPTIONS)[0]
     assert [caption.text for caption in again] == [caption.text for caption in done.captions]
     assert done.look_seconds > 0 and done.search_seconds > 0

@@ -7,8 +7,8 @@ from torchvision.models import resnet50
 
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.engine.in_torch import spoken
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
-from captioning.search import spoken
 from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words, tokenize
 
 

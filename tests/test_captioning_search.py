@@ -2,12 +2,14 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
 from captioning.decoder import Decoder, DecoderConfig, Photos
+from captioning.engine.in_torch import TorchSpeaker, spoken
+from captioning.rules import DANGLING_WORDS
 from captioning.search import (
-    DANGLING_WORDS,
     Found,
     Rules,
     SearchOptions,
@@ -16,7 +18,6 @@ from captioning.search import (
     log_probability,
     sample,
     sample_captions,
-    spoken,
 )
 from captioning.vocabulary import END, PAD, SPECIAL_WORDS, START, UNKNOWN, Vocabulary
 
@@ -38,14 +39,14 @@ def make(seed: int, photos: int = 2) -> tuple[Decoder, Photos]:
 def search(decoder: Decoder, photos: Photos, **options) -> list[list[Found]]:
     rules = Rules(VOCABULARY, SearchOptions(**options))
     how = sample_captions if rules.options.method == "sample" else beam_search
-    return drain(how(decoder, photos, rules))
+    return drain(how(TorchSpeaker(decoder), photos, rules))
 
 
 def scored(decoder: Decoder, photos: Photos, words: tuple[int, ...]) -> float:
     """Log-probability of a caption of the first photo."""
     first = Photos(photos.grid[:1], photos.vector[:1])
     with torch.inference_mode():
-        return log_probability(decoder, first, torch.tensor([[[*words, END]]])).item()
+        return log_probability(TorchSpeaker(decoder), first, words)
 
 
 def test_exhaustive_search_finds_the_most_probable_caption() -> None:
@@ -73,6 +74,21 @@ def test_greedy_takes_the_best_word_each_time() -> None:
             if len(words) <= 9:
                 assert word == allowed.argmax()
             words.append(word)
+
+
+def test_what_is_told_of_a_caption_is_what_the_model_thinks() -> None:
+    """The search keeps what it saw on its way; read again word by word, it is the same."""
+    decoder, photos = make(2, photos=3)
+    for options in ({"beam_size": 4, "num_captions": 3}, {"beam_size": 3, "first_words": ("a",)}):
+        with torch.inference_mode():
+            for photo, captions in enumerate(search(decoder, photos, **options)):
+                one = Photos(photos.grid[photo : photo + 1], photos.vector[photo : photo + 1])
+                for caption in captions:
+                    words = torch.tensor([[[START, *caption.words]]])
+                    expected = spoken(decoder.explain(one, words)[0])[0, 0].numpy()
+                    np.testing.assert_allclose(
+                        caption.evidence.log_probabilities, expected, atol=1e-4
+                    )
 
 
 def test_wider_beams_find_more_probable_captions() -> None:
@@ -135,7 +151,7 @@ def test_sampling_follows_seed_temperature_and_top_p() -> None:
     assert search(decoder, photos, seed=7, **options) == search(decoder, photos, seed=7, **options)
     rules = Rules(VOCABULARY, SearchOptions(method="sample", top_p=1e-6, no_repeat=0, min_length=0))
     with torch.inference_mode():
-        drawn = drain(sample(decoder, photos, rules, 2))
+        drawn = drain(sample(TorchSpeaker(decoder), photos, rules, 2))
         greedy = search(decoder, photos, beam_size=1, no_repeat=0, min_length=0)
     words = drawn[0, 0].tolist()
     if END in words[:-1]:  # not stopped by the maximum length
@@ -148,10 +164,10 @@ def test_sampled_frequencies_are_the_models_probabilities() -> None:
     options = SearchOptions(method="sample", top_p=1.0, no_repeat=0, min_length=0, max_length=1)
     rules = Rules(VOCABULARY, options)
     with torch.inference_mode():
-        drawn = drain(sample(decoder, photos, rules, 4000, torch.Generator().manual_seed(0)))
+        drawn = drain(sample(TorchSpeaker(decoder), photos, rules, 4000, np.random.default_rng(0)))
         logits, _ = decoder.explain(photos, torch.tensor([[[START]]]))
-    counts = torch.bincount(drawn[0, :, 0], minlength=len(VOCABULARY)) / 4000
-    assert torch.allclose(counts, spoken(logits)[0, 0, 0].exp(), atol=0.04)
+    counts = np.bincount(drawn[0, :, 0], minlength=len(VOCABULARY)) / 4000
+    np.testing.assert_allclose(counts, spoken(logits)[0, 0, 0].exp().numpy(), atol=0.04)
 
 
 OUT_OF_RANGE = {

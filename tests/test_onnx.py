@@ -15,9 +15,9 @@ from onnxruntime import InferenceSession
 from captioning.captioner import DECODER_NAME, ENCODER_NAME, load_parts
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import GRID_CHANNELS
+from captioning.engine.in_torch import spoken
+from captioning.engine.whole import DecoderStart, DecoderStep, WholeEncoder
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
-from captioning.search import spoken
-from captioning.whole import DecoderStart, DecoderStep, WholeEncoder
 from facial_keypoints import FacialKeypoints
 from facial_keypoints.detection import cnn
 from facial_keypoints.detection.whole import WholeDetectorNet

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from captioning.decoder import Decoder
 from captioning.encoder import Encoder, Preprocessing
-from captioning.search import Rules, SearchOptions, beam_search, drain, sample, spoken
+from captioning.engine.in_torch import TorchSpeaker, spoken
+from captioning.search import Rules, SearchOptions, beam_search, drain, sample
 from captioning.vocabulary import END, PAD, START, Vocabulary
 from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionedPhoto, photo_square
@@ -150,13 +151,13 @@ class SelfCritical:
     def _sample(self, model: nn.Module, photos: Tensor) -> Tensor:
         inner = unwrap(model)
         inner.eval()
-        rules = Rules(self.vocabulary, self.options, photos.device)
+        rules = Rules(self.vocabulary, self.options)
         read = inner.decoder.read(inner.grid(photos))
-        words = drain(sample(inner.decoder, read, rules, self.samples))
+        words = drain(sample(TorchSpeaker(inner.decoder), read, rules, self.samples))
         inner.train()
         # Autocast remembers weights it has cast, and these know of no gradient.
         torch.clear_autocast_cache()
-        return words
+        return torch.from_numpy(words).to(photos.device)
 
     def _rewards(self, words: Tensor, photos: list[int]) -> list[list[float]]:
         rewards = []
@@ -193,11 +194,11 @@ class Validation:
         self, model: CaptionModel, photos: list[CaptionedPhoto], device: torch.device
     ) -> list[list[str]]:
         batch = self.source.load(photos, None).to(device)
-        rules = Rules(self.vocabulary, SearchOptions(beam_size=1), device)
+        rules = Rules(self.vocabulary, SearchOptions(beam_size=1))
         if model.encoder is not None:
             grids = encode(model.encoder, model.preprocessing, batch, self.bfloat16)
             batch = torch.from_numpy(grids).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16):
             read = model.decoder.read(batch.float())
-            found = drain(beam_search(model.decoder, read, rules))
+            found = drain(beam_search(TorchSpeaker(model.decoder), read, rules))
         return [self.vocabulary.decode(captions[0].words) for captions in found]

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from captioning.caption import Caption
 from captioning.captioner import WEIGHTS, Captioner
-from captioning.decoder import Photos
-from captioning.search import SearchOptions
+from captioning.engine.speaker import Photos
+from captioning.options import SearchOptions
 from captioning.vocabulary import tokenize
+from keypoints_captions.cores import usable_cores
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
 from train.captioning.metrics import CiderD, Scores, score_captions
 from train.captioning.sheet import Cell, write_sheet
@@ -173,15 +173,13 @@ def nearest_captions(
     return found
 
 
-@torch.inference_mode()
 def _pooled(captioner: Captioner, photos: Sequence[CaptionedPhoto]) -> np.ndarray:
     """Unit vectors, (N, 2048) float32."""
     rows = []
     for squares in _squares(captioner, photos):
-        batch = captioner.preprocessing.normalise(torch.from_numpy(np.stack(squares)))
-        grid = captioner.encoder(batch.to(captioner.device, captioner.precision))
-        pooled = grid.float().mean((1, 2))
-        rows.append((pooled / pooled.norm(dim=1, keepdim=True)).cpu().numpy())
+        grid = captioner.speaker.encoder(squares=np.stack(squares))["grid"]
+        pooled = grid.mean(axis=1)
+        rows.append(pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
     return np.concatenate(rows)
 
 
@@ -258,10 +256,10 @@ def print_times(report: Report, weights: str, photos: Sequence[CaptionedPhoto]) 
     seconds = time.perf_counter() - since
     if done.returncode:
         raise RuntimeError(f"python -m captioning failed: {done.stderr.decode()[-500:]}")
-    precision = str(captioner.precision).removeprefix("torch.")
+    precision = captioner.speaker.encoder.name
     median, rate = statistics.median(each), len(paths) / seconds
     with report.facts("caption-times", "time", data="coco_val") as fact:
-        one = f"one photo, beam 3, {precision}, {torch.get_num_threads()} threads"
+        one = f"one photo, beam 3, {precision}, {usable_cores()} cores"
         fact(one, f"{median:.0f} ms (median)", photo_ms=median)
         command_line = f"`python -m captioning` over {len(paths)} photos, with start-up"
         fact(command_line, f"{seconds:.1f} s, {rate:.1f} photos/s", photos_a_second=rate)

@@ -19,7 +19,7 @@ from typing import Any
 from onnx import ModelProto
 
 from captioning.captioner import DECODER_NAME, ENCODER_NAME, load_parts
-from captioning.whole import DecoderStart, DecoderStep, WholeEncoder, places_of
+from captioning.engine.whole import DecoderStart, DecoderStep, WholeEncoder, places_of
 from facial_keypoints.constants import CONSTANTS, write_constants
 from facial_keypoints.detection import cnn
 from facial_keypoints.detection.whole import WholeDetectorNet

@@ -21,7 +21,7 @@ from web.captions.batches import Batches
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
     from captioning.captioner import Captioner
-    from captioning.decoder import Photos
+    from captioning.engine.speaker import Photos
 
 PREVIEW_SIDE = 960  # pixels, the longer side of what is shown under the attention
 _PREVIEW_QUALITY = 88  # of the JPEG

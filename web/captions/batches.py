@@ -17,7 +17,7 @@ from web.models import ComputeSlots
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
     from captioning.captioner import Captioner
-    from captioning.decoder import Photos
+    from captioning.engine.speaker import Photos
 
 BATCH = 4  # photos; more gain little and make the first of them wait for the last
 
@@ -110,6 +110,4 @@ class Batches:
         count = len(batch)
         look, search = (seen - start) / count, (end - seen) / count
         for index, (job, captions) in enumerate(zip(batch, found, strict=True)):
-            one = slice(index, index + 1)
-            own = type(photos)(photos.grid[one].clone(), photos.vector[one].clone())
-            job.done.set_result(Captioned(captions, own, look, search))
+            job.done.set_result(Captioned(captions, photos.one(index), look, search))

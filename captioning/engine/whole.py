@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioning.decoder import Photos
-from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
+from captioning.encoder import GRID_CHANNELS, Encoder
+from captioning.engine.preprocessing import Preprocessing
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import PAD, START, UNKNOWN
 from keypoints_captions.engines.ports import Port, Ports
@@ -38,7 +39,8 @@ class WholeEncoder(nn.Module):
         return {"grid": Port("float32", ("batch", places, GRID_CHANNELS), grid)}
 
     def forward(self, squares: Tensor) -> tuple[Tensor]:
-        return (self.network(self.preprocessing.normalise(squares)).flatten(1, 2),)
+        images = self.preprocessing.normalise(squares)
+        return (self.network(_like(self.network, images)).flatten(1, 2),)
 
 
 class DecoderStart(nn.Module):
@@ -64,6 +66,7 @@ class DecoderStart(nn.Module):
 
     def forward(self, grid: Tensor) -> tuple[Tensor, ...]:
         parts = []
+        grid = _like(self.network, grid)
         for member in members(self.network):
             photos = member.read(grid)
             nothing = torch.zeros_like(photos.vector)
@@ -107,7 +110,10 @@ class DecoderStep(nn.Module):
     ) -> tuple[Tensor, ...]:
         parts = []
         decoders = members(self.network)
-        chunks = [tensor.chunk(len(decoders), -1) for tensor in (places, hidden, cell)]
+        chunks = [
+            _like(self.network, tensor).chunk(len(decoders), -1)
+            for tensor in (places, hidden, cell)
+        ]
         for member, seen, *state in zip(decoders, *chunks, strict=True):
             new_hidden, new_cell = _grow(member.lstm, member.embed(words), *state)
             logits, attention = member.speak(Photos(seen, seen[:, 0]), new_hidden[:, :, None])
@@ -135,6 +141,11 @@ def places_of(preprocessing: Preprocessing) -> int:
 def state_size(decoder: AnyDecoder) -> int:
     """Numbers of the hidden state, those of all members."""
     return len(members(decoder)) * decoder.config.embed_size
+
+
+def _like(network: nn.Module, tensor: Tensor) -> Tensor:
+    """The tensor in the number format of the network's weights."""
+    return tensor.to(next(network.parameters()).dtype)
 
 
 def _together(logits: Sequence[Tensor]) -> Tensor:

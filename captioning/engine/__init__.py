@@ -1,0 +1,1 @@
+"""The captioner's networks in whatever engine runs them."""
