@@ -167,7 +167,7 @@ def beam_search(
         rows.grow(
             np.take_along_axis(row, keep, 1).ravel(), np.take_along_axis(word, keep, 1).ravel()
         )
-        for photo in np.flatnonzero(~settled):
+        for photo in np.flatnonzero(~settled).tolist():
             settled[photo] = _is_settled(ended[photo], float(scores[photo, 0]) / rank, beams)
         if settled.all():
             break

@@ -124,7 +124,7 @@ class CnnDetector:
         for scores, box, points in zip(cells["score"], cells["box"], cells["points"], strict=True):
             seen = np.flatnonzero(scores >= self.min_score)
             if len(seen) > MOST_BOXES:
-                seen = seen[np.argsort(-scores[seen], kind="stable")[:MOST_BOXES]]
+                seen = seen[np.argpartition(-scores[seen], MOST_BOXES)[:MOST_BOXES]]
             corners = box[seen].astype(np.float64)
             corners[:, 2:] -= corners[:, :2]
             kept = seen[strongest(corners, scores[seen].tolist(), OVERLAP)]
