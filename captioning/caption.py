@@ -76,8 +76,11 @@ class Caption:
             "text": self.text,
             "log_probability": round(self.log_probability, 4),
             "words": [
-                {"word": word.word, "probability": round(word.probability, 4)}
-                | ({} if word.confidence is None else {"confidence": round(word.confidence, 4)})
+                {
+                    "word": word.word,
+                    "probability": round(word.probability, 4),
+                    "confidence": word.confidence and round(word.confidence, 4),
+                }
                 for word in self.words
             ],
         }

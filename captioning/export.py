@@ -62,7 +62,9 @@ def parquet_schema() -> "pyarrow.Schema":
     """
     import pyarrow as pa
 
-    word = pa.struct([("word", pa.string()), ("probability", pa.float64())])
+    word = pa.struct(
+        [("word", pa.string()), ("probability", pa.float64()), ("confidence", pa.float64())]
+    )
     caption = pa.struct(
         [("text", pa.string()), ("log_probability", pa.float64()), ("words", pa.list_(word))]
     )

@@ -34,7 +34,7 @@ def test_only_content_words_have_a_chance() -> None:
     chances = [word.confidence for word in told.words]
     assert chances == [None, 0.5, pytest.approx(0.9933, abs=1e-4)]
     assert told.confidence == pytest.approx((0.5 + 0.9933) / 2, abs=1e-4) and not told.is_guess
-    assert told.to_dict()["words"][0] == {"word": "a", "probability": 0.9}
+    assert told.to_dict()["words"][0] == {"word": "a", "probability": 0.9, "confidence": None}
     assert told.to_dict()["words"][1] == {"word": "dog", "probability": 0.8, "confidence": 0.5}
 
 

@@ -96,7 +96,7 @@ def test_folder_to_json_csv_and_text(
     for record in records[1:]:
         assert set(record) == {"file", "captions"} and len(record["captions"]) == 2
         assert set(record["captions"][0]) == {"text", "log_probability", "words"}
-        assert set(record["captions"][0]["words"][0]) == {"word", "probability"}
+        assert set(record["captions"][0]["words"][0]) == {"word", "probability", "confidence"}
     (alone,) = captioner.caption(
         captioner.look([np.array(Image.open(tmp_path / "photo3.png"))]),
         SearchOptions(num_captions=2),
