@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from captioning.alt_text import alt_text
 from captioning.options import SearchOptions
 from keypoints_captions.corruptions import blurred, dark
 from keypoints_captions.model_card import Card, card_path, read_card
@@ -26,8 +27,8 @@ _METRICS = {
 _SETS = {"coco_val": "MS COCO", "flickr8k_val": "Flickr8k"}
 _SIDE = 320  # pixels, the longer side of what is shown
 _CASES = (
-    "What the model says of photos unlike those it has learnt from, and of one made hard. It does "
-    "not say that it is guessing: compare the sentences with the photos."
+    "What the model says of photos unlike those it has learnt from, and of one made hard. What it "
+    "takes for a guess itself begins with “Probably”: compare the sentences with the photos."
 )
 
 
@@ -39,7 +40,7 @@ def build_caption_quality(ready: "Background[Ready]") -> None:
         cases = []
         for name, photo in hard_photos():
             with MODELS.turn():
-                sentence = captioner(photo)[0].sentence
+                sentence = alt_text(captioner(photo)[0])
             cases.append(Case(name, photo, f"“{sentence}”"))
         return cases
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from captioning.caption import Caption
-from captioning.captioner import DECODER_NAME, Captioner
+from captioning.captioner import DECODER_NAME, WEIGHTS, Captioner
 from captioning.confidence import FEATURES, Confidence, word_features
 from captioning.options import SearchOptions
 from captioning.people import MEN, NEUTRAL, WOMEN, NeutralWords, Sure
@@ -39,6 +39,7 @@ from train.captioning.words.sure import Drawn, Recorder, cross_settled, fit_sure
 from train.captioning.words.synonyms import agree
 from train.command_line import program, run
 from train.evaluate.captioning import VALIDATION, look
+from train.figures import Column, Report, add_card_argument
 
 _FOLDS = 5
 _STEPS = 30  # of Newton's method
@@ -177,9 +178,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Captions the validation photos, fits, prints the errors, writes the fits."""
     parser = program("captioning.words.calibration", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of annotation files")
-    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--weights", type=Path, default=Path(WEIGHTS))
     parser.add_argument("--photos", type=int, default=0, help="of each set; all by default")
+    add_card_argument(parser, "captioning")
     options = parser.parse_args(arguments)
+    foreign = options.weights.resolve() != Path(WEIGHTS).resolve()
+    report = Report(options.write_card, foreign)
     captioner = Captioner.load(options.weights)
     captioner.neutral = recorder = Recorder(captioner.vocabulary)
     sets = {
@@ -193,7 +197,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     fitted = calibrate(sets, photos, captions, recorder.drawn, captioner.vocabulary)
     set_facts(options.weights / DECODER_NAME, "sure of people", fitted.sure.to_dict())
     set_facts(options.weights / DECODER_NAME, "confidence", fitted.confidence.to_dict())
-    print(fitted.report)
+    keys, title = ["set", "photos"], "Chances of words, and words for people"
+    with report.table("word-chances", title, keys, _COLUMNS, below=_BELOW) as add:
+        for row in fitted.rows:
+            add(*row)
+
+
+_BELOW = (
+    "On photos that the fit did not see. A word counts as used where one of five people used it or "
+    "a word that says the same. Photos of women are those that three or more captions call so and "
+    "none men, and the other way round; before: without neutral words."
+)
 
 
 class Fitted(NamedTuple):
@@ -201,7 +215,7 @@ class Fitted(NamedTuple):
 
     sure: Sure
     confidence: Confidence
-    report: str
+    rows: list[tuple]
 
 
 def calibrate(
@@ -228,35 +242,38 @@ def calibrate(
     chances = cross_fitted(photos, told, vocabulary.words)
     apart = cross_settled(photos, best, first, vocabulary)
     confidence = fit(check(photos, told), vocabulary.words)
-    lines, start = [], 0
+    rows, start = [], 0
     for name, part in sets.items():
         where = slice(start, start := start + len(part))
         before, after = (measure(part, _words(some[where])) for some in (best, apart))
-        lines.append(_line(name, part, chances[where]) + _people(before, after))
-    return Fitted(sure, confidence, "\n".join([_HEAD, *lines]))
+        rows.append((name, len(part), *_errors(part, chances[where]), *_people(before, after)))
+    return Fitted(sure, confidence, rows)
 
 
-_HEAD = """\
-| set | content words | people agree % | ECE of the model % | ECE % | ECE, same stem only % \
-| women called men %, before | men called women %, before |
-|---|---|---|---|---|---|---|---|"""
+_PAIR = "{:.1f} %, {:.1f} %"
+_COLUMNS = [
+    Column("content words", "{}"),
+    Column("used by people", "{:.1f} %"),
+    Column("ECE of the model's probability", "{:.1f} %"),
+    Column("ECE", "{:.1f} %", "calibrated_ece"),
+    Column("ECE, synonyms not counted", "{:.1f} %", "calibrated_ece_without_synonyms"),
+    Column("women called men, before", _PAIR, "women_called_men women_called_men_before"),
+    Column("men called women, before", _PAIR, "men_called_women men_called_women_before"),
+]
 
 
-def _line(name: str, photos: Sequence[CaptionedPhoto], captions: Sequence[Caption]) -> str:
+def _errors(photos: Sequence[CaptionedPhoto], captions: Sequence[Caption]) -> list[float]:
     model, stated, right = stated_and_true(photos, captions)
     strict = stated_and_true(photos, captions, synonyms=False)[2]
     errors = [calibration_error(model, right), calibration_error(stated, right)]
-    errors.append(calibration_error(stated, strict))
-    figures = " | ".join(f"{error:.1f}" for error in (100 * float(np.mean(right)), *errors))
-    return f"| {name} | {len(right)} | {figures} "
+    return [len(right), 100 * float(np.mean(right)), *errors, calibration_error(stated, strict)]
 
 
-def _people(before: WordFigures, after: WordFigures) -> str:
-    def cell(after: float | None, before: float | None) -> str:
-        return "- |" if after is None or before is None else f"{after:.1f}, {before:.1f} |"
-
-    women = cell(after.women_called_men, before.women_called_men)
-    return f"| {women} {cell(after.men_called_women, before.men_called_women)}"
+def _people(before: WordFigures, after: WordFigures) -> list[tuple[float | None, float | None]]:
+    return [
+        (after.women_called_men, before.women_called_men),
+        (after.men_called_women, before.men_called_women),
+    ]
 
 
 def _words(captions: Sequence[Caption]) -> list[Told]:
