@@ -1,4 +1,4 @@
-"""`python -m captioning PATH...`: captions of photos as JSON, CSV, Parquet or text."""
+"""Command line of the captioning library: `python -m captioning PATH...`."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Alt texts: a caption that carries its doubt, and that agrees with the faces seen in the photo."""
+"""Alt texts: a caption with its doubt, in agreement with the faces found in the photo."""
 
 from captioning.caption import Caption
 from captioning.vocabulary import join_words, tokenize

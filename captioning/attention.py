@@ -1,4 +1,4 @@
-"""Where the model looked for a word, as a picture to lay over the photo and in words."""
+"""Attention of a word as a heat map over the photo and as a place in words."""
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ def heat_map(attention: np.ndarray, side: int = 64) -> np.ndarray:
 
 
 def name_place(attention: np.ndarray) -> str:
-    """Where in the photo most of the attention lies: "the upper left", "the whole photo", …
+    """The place in the photo with most of the attention: "the upper left", "the whole photo", …
 
     attention: as in `heat_map`. The place is the centre of the cells that got at least half of
     the strongest one's lead over the mean.

@@ -1,4 +1,4 @@
-"""How far a caption's words can be believed: the chance that a person would use them.
+"""Confidence of a caption's words: the chance that a person would use them.
 
 A decoder is surer of its words than it should be. What it states is brought here to what people say
 of validation photos, by a logistic regression that `python -m train.captioning.words.calibration`

@@ -1,4 +1,4 @@
-"""Several decoders that speak as one: each word's probability is their geometric mean.
+"""An ensemble of decoders: each word's probability is the geometric mean of theirs.
 
 Decoders that were trained apart err apart, so together they say less that is not there
 (Hansen & Salamon 1990). They share the encoder, whose work they read at the price of one.

@@ -1,11 +1,11 @@
-"""How captions are searched for. Needs no torch, so that the page can offer the choices first."""
+"""Options of the caption search. Needs no torch, so that the page can show them first."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How captions are searched for.
+    """Options of the caption search.
 
     Raises ValueError where a value is out of its range.
     """

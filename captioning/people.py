@@ -1,4 +1,4 @@
-"""Words for people: which of them say woman or man, and when a caption had better leave it open.
+"""Words for people: which ones say woman or man, and when a neutral word is used instead.
 
 A captioner guesses: it has seen more men than women. Where it spreads its probability over both,
 the caption says "person", as a careful person would. Needs no torch.
@@ -44,7 +44,7 @@ _PRONOUNS |= {"her": "women", "she": "women", "herself": "women"}
 
 @dataclass(frozen=True)
 class Sure:
-    """When a word for one sex is sure enough to be said: its sex has at least this share, 0..1, of
+    """Thresholds for saying a word for one sex: its sex has at least this share, 0..1, of
     the probability of all words for women and men in its place.
 
     women, men: the share for words of that sex; fitted on validation photos by

@@ -1,4 +1,4 @@
-"""Words and their numbers: how a caption becomes a row of word numbers and back."""
+"""The vocabulary: captions as word numbers, and back."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The encoder's grids of all photos, computed once and kept in float16 on disk."""
+"""Feature cache: the encoder's grids of all photos, in float16 on disk."""
 
 import hashlib
 import json

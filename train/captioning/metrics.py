@@ -1,4 +1,4 @@
-"""CIDEr-D, quick enough to be a training reward, and the published scorers around it."""
+"""CIDEr-D, fast enough for a training reward, and the published scorers."""
 
 import math
 import shutil

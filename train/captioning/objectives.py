@@ -1,4 +1,4 @@
-"""What the captioner's training stages have in common: model, photos, losses, validation."""
+"""Parts that the captioner's stages share: model, photos, losses, validation."""
 
 import random
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class CaptionModel(nn.Module):
 
 
 class PhotoSource(Protocol):
-    """Where a stage's photos come from; `Batch.photos` for the given photos."""
+    """The source of a stage's photos; `Batch.photos` for the given photos."""
 
     def load(self, photos: Sequence[CaptionedPhoto], rng: random.Random | None) -> Tensor: ...
 

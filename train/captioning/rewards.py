@@ -1,4 +1,4 @@
-"""What a sampled caption is paid for in self-critical training.
+"""Rewards of sampled captions in self-critical training.
 
 CIDEr-D alone pays for words that fit every photo of a kind. Three parts can be added to it: a
 contrast with similar photos, a share for the content words that people agree on, and gender words
@@ -90,7 +90,7 @@ class CaptionReward:
 
 
 def sexes_told(captions: Sequence[Words]) -> tuple[int, int]:
-    """How many of the captions use words for men or boys, and for women or girls."""
+    """Numbers of captions with words for men or boys, and for women or girls."""
     return (
         sum(bool(MALE.intersection(words)) for words in captions),
         sum(bool(FEMALE.intersection(words)) for words in captions),

@@ -26,7 +26,7 @@ from train.engine.processes import Process
 
 @dataclasses.dataclass(frozen=True)
 class CaptionConfig:
-    """What all stages of a run have in common; see `train.captioning.stages` for each one's own."""
+    """Options that all stages of a run share; see `train.captioning.stages` for each one's own."""
 
     # ANNOTATIONS[,FOLDER[,SPLIT]], see train.captioning.data.load_set
     train: tuple[str, ...] = (
@@ -197,5 +197,5 @@ def first_decoder(decoder: AnyDecoder) -> Decoder:
 
 
 def set_name(source: str) -> str:
-    """What a set given as ANNOTATIONS[,FOLDER[,SPLIT]] is called."""
+    """Name of a set that is given as ANNOTATIONS[,FOLDER[,SPLIT]]."""
     return Path(source.split(",")[0]).stem

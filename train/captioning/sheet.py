@@ -1,4 +1,4 @@
-"""Contact sheets of photos with text below them, for a person to look at."""
+"""Contact sheets of photos with text below them, for checking by eye."""
 
 import random
 import textwrap

@@ -53,7 +53,7 @@ class Stage:
         Loop(self.task(name, run), self.loop(run), run.folder / name, run.process).run()
 
     def loop(self, run: CaptionRun) -> LoopConfig:
-        """How long and how carefully the stage learns."""
+        """Options of the training loop for this stage."""
         config = run.config
         return LoopConfig(
             epochs=self.epochs,
@@ -69,7 +69,7 @@ class Stage:
         )
 
     def task(self, name: str, run: CaptionRun) -> Task:
-        """What the stage learns, from the best checkpoint before it."""
+        """The task of the stage, started from the best checkpoint before it."""
         decoder, encoder = run.decoder(before=name), run.encoder(before=name)
         self.prepare(decoder)
         model = CaptionModel(decoder, encoder if self.encoder_rate else None, run.preprocessing)
@@ -83,13 +83,13 @@ class Stage:
         """Changes the decoder of the stage before, where this one wants it otherwise."""
 
     def source(self, run: CaptionRun, encoder: Encoder) -> PhotoSource:
-        """Where the photos come from."""
+        """The source of the photos."""
         if self.encoder_rate:
             return PhotoFiles(run.preprocessing, Preprocessing(size=run.config.crop_size))
         return CachedGrids(run.features(encoder))
 
     def objective(self, run: CaptionRun, source: PhotoSource) -> Objective:
-        """What the stage's loss is."""
+        """The loss of the stage."""
         return CrossEntropy(run.config.label_smoothing)
 
     def groups(self, learner: nn.Module, encoder: Encoder | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The encoder learns to name what a photo shows: the content words of its captions.
+"""Tagging: the encoder learns to predict the content words of a photo's captions.
 
 A dense and cheap task that tunes the encoder before any decoder reads it: for each of some
 thousand words, which share of the photo's captions use it. Each place of the encoder's grid votes
@@ -96,7 +96,7 @@ class TaggingPhotos:
 
 
 class TaggingData:
-    """What the tagging learns from and is chosen by; smallest_crop: of each side of a photo."""
+    """Training and validation data of the tagging; smallest_crop: of each side of a photo."""
 
     def __init__(
         self,

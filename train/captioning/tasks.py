@@ -1,4 +1,4 @@
-"""What a stage of the captioner learns, as the training loop wants it."""
+"""A stage of the captioner as a task of the training loop."""
 
 import random
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Captions without their photos, from which the decoder learns language.
+"""Captions without photos, from which the decoder learns language.
 
 The decoder reads such captions beside a collage: a grid whose places come from training photos
 that show the captions' content words.

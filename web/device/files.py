@@ -20,7 +20,7 @@ from web.device.examples import PHOTOS
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 #: The networks and what is to be known about them; `python -m train.export` writes them.
 PRECISE_FILE = "facial_keypoints.onnx"
-MODEL_FILES = ("face_detector.onnx", PRECISE_FILE, "constants.json")
+MODEL_FILES: tuple[str, ...] = ("face_detector.onnx", PRECISE_FILE, "constants.json")
 #: The same in 8 bits, for cameras; weights of one's own may come without.
 QUICK_FILE = "facial_keypoints_int8.onnx"
 #: Of assets/, and what is handed out of them.

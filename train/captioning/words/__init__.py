@@ -1,1 +1,1 @@
-"""The words of captions: measured as people read them, and how far they can be trusted."""
+"""Words of captions: figures for readers, and calibrated confidence."""

@@ -1,4 +1,4 @@
-"""A blind look at two captioners: which of two captions is better, without knowing whose it is.
+"""Blind comparison of two captioners by a person.
 
     python -m train.captioning.words.blind draw  --photos DATA/coco_val.json --count 100 \
         --old OLD_WEIGHTS --new NEW_WEIGHTS --output out/blind
@@ -80,7 +80,7 @@ def draw(
 
 
 def count(folder: Path) -> Counter[str]:
-    """How often the new, the old or neither caption was better.
+    """Counts of the photos on which the new, the old or neither caption was better.
 
     Raises UsageError where a verdict is missing or none of A, B and =.
     """

@@ -1,4 +1,4 @@
-"""The words of a caption that say what the photo shows, by their stems."""
+"""Content words of captions, by their stems."""
 
 from collections import Counter
 from collections.abc import Sequence

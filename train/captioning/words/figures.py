@@ -1,4 +1,4 @@
-"""Captions as people read them: what they say of what people say, and what nobody says.
+"""Figures of captions as readers see them: words said, missed and wrong.
 
 Words are compared by their stems (Porter 1980), so that "runs" and "running" are one. Content words
 are all that say something of the photo, see `train.captioning.words.content`.

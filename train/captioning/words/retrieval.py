@@ -1,4 +1,4 @@
-"""A retrieval model for the evaluation: does a caption find its own photo among others?
+"""Retrieval model for the evaluation: does a caption find its own photo among others?
 
     python -m train.captioning.words.retrieval --data DATA --output runs/retrieval \
         --encoder-weights resnet50_imagenet.safetensors --encoder-strides v1
@@ -165,7 +165,7 @@ class CaptionRetrieval:
 
     @classmethod
     def load(cls, folder: Path) -> "CaptionRetrieval":
-        """What the command wrote to this folder.
+        """Reads the model that the command wrote to this folder.
 
         Raises keypoints_captions.weights.WeightsError where it is missing or damaged.
         """

@@ -1,4 +1,4 @@
-"""How sure a captioner must be of woman or man to say so, fitted on validation photos.
+"""Thresholds for saying woman or man, fitted on validation photos.
 
 A word for one sex is said where that sex has a large enough share of the decoder's probability, and
 "person" otherwise, see `captioning.people`. Found here are the smallest shares that keep the

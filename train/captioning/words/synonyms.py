@@ -1,4 +1,4 @@
-"""Words that say the same: a person who says one of them would agree with the other."""
+"""Synonyms: words that count as the same when captions are compared."""
 
 from collections.abc import Collection
 from functools import cache
