@@ -28,6 +28,7 @@ from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import file_facts, save_model
 from train.benchmark.running_app import ROOT
 from train.export import __main__ as exporting
+from train.export.__main__ import QUANTISED
 from train.export.graphs import to_graph
 from train.export.weights import StoredTensors, halve
 
@@ -78,6 +79,18 @@ def test_keypoints_agree_with_torch(turn: float) -> None:
     assert np.abs(got["points"] - expected["points"]).max() * 128 < 0.05
     assert np.abs(got["log_scale"] - expected["log_scale"]).max() < 0.01
     assert np.abs(got["score"] - expected["score"]).max() < 0.005
+
+
+def test_8_bits_move_the_points_little() -> None:
+    image = read_photo(EXAMPLES / "two_portraits.jpg")
+    faces = FacialKeypoints.load()(image)
+    size = load_network().config.input_size
+    crops = cut(image, crops_from_points(np.stack([face.points for face in faces])), size)
+    whole, small = (run_onnx(WEIGHTS / f"{name}.onnx", crops=crops) for name in (NAME, QUANTISED))
+    off = np.linalg.norm(small["points"] - whole["points"], axis=2) * size
+    assert off.mean() < 0.3 and off.max() < 2.0
+    assert np.abs(small["score"] - whole["score"]).max() < 0.02
+    assert np.abs(small["log_scale"] - whole["log_scale"]).mean() < 0.1
 
 
 @pytest.mark.parametrize("size", [(640, 640), (256, 320)])
