@@ -8,6 +8,7 @@ from train.command_line import run
 
 SUBJECTS = {
     "keypoints": "train.evaluate.keypoints",
+    "groups": "train.evaluate.keypoints_groups",
     "detection": "train.evaluate.detection",
     "captioning": "train.evaluate.captioning",
     "app": "train.benchmark.app",
