@@ -20,6 +20,7 @@ SUBJECTS = {
     "sharing": "train.benchmark.sharing",
     "readme": "train.evaluate.readme",
     "engines": "train.benchmark.engines",
+    "agreement": "train.evaluate.agreement",
 }
 
 

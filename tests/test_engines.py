@@ -1,0 +1,71 @@
+"""Engines give the same answers, and torch stays away where another one serves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioning import Captioner
+from facial_keypoints import FacialKeypoints
+from keypoints_captions.engines.choice import load_engines
+from keypoints_captions.photos.reader import read_photo
+from keypoints_captions.weights import WeightsError
+from tests.caption_world import make_captioner
+from train.benchmark.running_app import ROOT
+
+pytest.importorskip("openvino", reason="no package of it for this machine")
+
+
+def test_faces_are_those_of_torch(examples: Path) -> None:
+    served = FacialKeypoints.load(device="cpu", engine="openvino")
+    reference = FacialKeypoints.load(device="cpu", engine="torch")
+    assert served.predictor.engine.name.startswith("OpenVINO")
+    for name in ("two_portraits.jpg", "astronaut.jpg", "admiral.jpg"):
+        photo = read_photo(examples / name)
+        mine, theirs = served(photo), reference(photo)
+        assert len(mine) == len(theirs) > 0
+        for one, other in zip(mine, theirs, strict=True):
+            eyes = np.linalg.norm(other.points[36] - other.points[45])
+            assert np.abs(one.points - other.points).max() < 0.01 * eyes
+            assert np.linalg.norm(one.points - other.points, axis=1).mean() < 0.003 * eyes
+        for seen, known in zip(served.detector(photo), reference.detector(photo), strict=True):
+            assert np.abs(seen.box - known.box).max() < 0.01 * known.box[2:].max()
+
+
+def test_captions_are_those_of_torch(examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr("captioning.engine.in_torch.fastest_precision", lambda *_: torch.float32)
+    served = Captioner.load(device="cpu", engine="openvino")
+    reference = Captioner.load(device="cpu", engine="torch")
+    photos = [read_photo(examples / f"{name}.jpg") for name in ("cat", "flower", "coffee")]
+    for mine, theirs in zip(served(photos), reference(photos), strict=True):
+        assert mine[0].text == theirs[0].text
+        assert mine[0].log_probability == pytest.approx(theirs[0].log_probability, abs=1e-3)
+        for one, other in zip(mine[0].words, theirs[0].words, strict=True):
+            assert one.attention is not None and other.attention is not None
+            np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)
+
+
+def test_weights_without_onnx_files_run_in_torch(tmp_path: Path) -> None:
+    assert Captioner.load(make_captioner(tmp_path)).speaker.encoder.name.startswith("PyTorch")
+    with pytest.raises(WeightsError, match="one of these is missing"):
+        Captioner.load(tmp_path, engine="openvino")
+    with pytest.raises(ValueError, match="Expected an engine of auto, openvino, torch"):
+        load_engines(tmp_path / "x", [""], None, "tensorflow", lambda device: {})
+
+
+def test_no_torch_where_the_engine_serves() -> None:
+    check = (
+        "import sys\n"
+        "from captioning import Captioner\n"
+        "from facial_keypoints import FacialKeypoints\n"
+        "from keypoints_captions.photos.reader import read_photo\n"
+        "photo = read_photo('assets/examples/astronaut.jpg')\n"
+        "assert FacialKeypoints.load(device='cpu')(photo)\n"
+        "assert Captioner.load(device='cpu')(photo)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
