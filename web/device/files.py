@@ -24,8 +24,12 @@ MODEL_FILES: tuple[str, ...] = ("face_detector.onnx", PRECISE_FILE, "constants.j
 #: The same in 8 bits, for cameras; weights of one's own may come without.
 QUICK_FILE = "facial_keypoints_int8.onnx"
 #: Of assets/, and what is handed out of them.
-_SCRIPTS = ("live/**/*.js", "device/**/*.js", "filters/*.png")
-_SCRIPTS += tuple(f"examples/{name}" for name in PHOTOS)
+_SCRIPTS = (
+    "live/**/*.js",
+    "device/**/*.js",
+    "filters/*.png",
+    *(f"examples/{name}" for name in PHOTOS),
+)
 
 
 @dataclass(frozen=True)
