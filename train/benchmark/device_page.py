@@ -51,6 +51,7 @@ requestAnimationFrame(look);
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options; 0 leaves a part out."""
     add = parser.add_argument
+    add("--address", help="of a page that runs already; default: one that is started")
     add(
         "--visits", type=int, default=3, help="first visits, each with an empty cache (%(default)s)"
     )
@@ -67,8 +68,7 @@ def run(options: argparse.Namespace) -> None:
     if device_files().missing:
         raise SystemExit(device_files().missing)
     with (
-        tempfile.TemporaryDirectory() as folder,
-        app_process(Path(folder)) as (_, address),
+        _page(options.address) as address,
         report.facts("live-device", "live on the visitor's device", data="astronaut.jpg") as fact,
     ):
         with relaying(address) as (relayed, relay), _browser(film(ROUTE)) as browser:
@@ -81,6 +81,16 @@ def run(options: argparse.Namespace) -> None:
         if options.seconds > 0:
             with relaying(address) as (relayed, relay), _browser(four_faces()) as browser:
                 _print_rates(fact, browser, f"{relayed}?view=live", relay, options.seconds, 4)
+
+
+@contextmanager
+def _page(address: str | None) -> Iterator[str]:
+    """The address of that page, or of one that runs until the end of the `with`."""
+    if address:
+        yield address
+        return
+    with tempfile.TemporaryDirectory() as folder, app_process(Path(folder)) as (_, started):
+        yield started
 
 
 def four_faces() -> Iterator[np.ndarray]:
