@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import kubernetes_validate
 import pytest
 import yaml
 from gradio_client import Client, handle_file
@@ -25,6 +27,7 @@ from app import VERSION
 from tests.browser import LIMIT, watched_page
 from train.benchmark.running_app import CHROMIUM, ROOT, free_port, printed_address, start_app
 from train.benchmark.serving import wait_until_ready
+from web.server.health import Health
 from web.server.uploads import MAX_UPLOAD
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -47,6 +50,36 @@ def test_the_front_matter_starts_a_space() -> None:
     )
     assert len(facts["short_description"]) <= 60
     assert isinstance(facts["python_version"], str) and facts["python_version"] >= "3.11"
+
+
+def test_the_compose_file_is_valid() -> None:
+    file = ROOT / "hosting" / "compose.yaml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    run = subprocess.run([*command, str(file)], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+    pages = [
+        s for name, s in yaml.safe_load(file.read_text())["services"].items() if "page" in name
+    ]
+    ports = {page["command"][-1] for page in pages}
+    proxied = re.findall(r"server 127.0.0.1:(\d+)", (ROOT / "hosting/nginx.conf").read_text())
+    assert ports == set(proxied)
+    for page in pages:  # each asks itself, not the other
+        assert f":{page['command'][-1]}/health" in page["healthcheck"]["test"][-1]
+
+
+def test_the_kubernetes_manifest_is_valid() -> None:
+    parts = list(yaml.safe_load_all((ROOT / "hosting" / "kubernetes.yaml").read_text()))
+    for part in parts:
+        kubernetes_validate.validate(part, "1.33", strict=True)
+    kinds = {part["kind"]: part["spec"] for part in parts}
+    assert set(kinds) == {"Deployment", "Service", "HorizontalPodAutoscaler"}
+    pod = kinds["Deployment"]["template"]
+    assert kinds["Service"]["selector"] == pod["metadata"]["labels"]
+    assert kinds["Service"]["sessionAffinity"] == "ClientIP"
+    paths = {r.path for r in Health({}, VERSION).routes()}
+    (container,) = pod["spec"]["containers"]
+    probes = ("startupProbe", "readinessProbe", "livenessProbe")
+    assert {container[probe]["httpGet"]["path"] for probe in probes} <= paths
 
 
 def test_the_version_is_the_newest_in_the_changelog() -> None:
