@@ -17,8 +17,8 @@ from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.pipeline import FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, warm_context
+from train.benchmark.device.relay import Relay, relaying
 from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
-from train.benchmark.relay import Relay, relaying
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 from web.device.files import device_files
 

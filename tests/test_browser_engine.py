@@ -15,9 +15,9 @@ from facial_keypoints.video.tracker import Tracker
 from facial_keypoints.video.wire import answer_to_dict
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, LIMIT
-from train.benchmark.device_pipeline import look, start_worker
+from train.benchmark.device.pipeline import look, start_worker
+from train.benchmark.device.pipeline_server import Shelf, serving
 from train.benchmark.moving_face import Place, render
-from train.benchmark.pipeline_server import Shelf, serving
 from web.device.engine import engine_files, engine_folder
 
 pytestmark = [

@@ -27,8 +27,8 @@ from facial_keypoints.video.wire import answer_to_dict, filter_motion
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, LIMIT
 from tests.synthetic_faces import head_points
+from train.benchmark.device.pipeline_server import ROOT, Shelf, serving
 from train.benchmark.moving_face import Place, render, with_noise
-from train.benchmark.pipeline_server import ROOT, Shelf, serving
 
 pytestmark = BROWSER_MARKS
 

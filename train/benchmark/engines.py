@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def _onnxruntime(engine: str, threads: int, weights: Path) -> dict[str, Call]:
     calls: dict[str, Call] = {}
     for name in SIZES:
         session = onnxruntime.InferenceSession(weights / f"{name}.onnx", options)
-        calls[name] = lambda inputs, session=session: session.run(None, inputs)
+        calls[name] = partial(session.run, None)
     return calls
 
 
@@ -164,7 +165,7 @@ _LOADERS = {"onnxruntime": _onnxruntime, "openvino": _openvino, "torch": _torch}
 
 
 def _median_ms(call: Call, inputs: dict[str, np.ndarray], seconds: float) -> float:
-    times = []
+    times: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 3:
         since = time.perf_counter()

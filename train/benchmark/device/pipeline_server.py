@@ -19,12 +19,12 @@ from facial_keypoints.constants import pipeline_constants
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.pipeline import FacialKeypoints
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 #: Of what every page of this server may load: path -> folder.
 FOLDERS = {
     "/device/": ROOT / "assets/device",
     "/models/": ROOT / "weights",
-    "/page/": ROOT / "train/benchmark",
+    "/page/": ROOT / "train/benchmark/device",
 }
 BLANK = b"<!doctype html><title>Pipeline</title>"
 

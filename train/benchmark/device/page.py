@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from train.benchmark import live_browser
+from train.benchmark.device.relay import Relay, relaying
 from train.benchmark.fake_camera import RATE, ROUTE, camera_arguments, film, write_y4m
 from train.benchmark.moving_face import Place, render, with_noise
-from train.benchmark.relay import Relay, relaying
 from train.benchmark.running_app import (
     CHROMIUM,
     CHROMIUM_ARGUMENTS,

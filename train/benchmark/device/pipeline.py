@@ -14,9 +14,9 @@ import numpy as np
 
 from facial_keypoints.pipeline import FacialKeypoints
 from train.benchmark import live, live_browser
+from train.benchmark.device.pipeline_server import Shelf, serving
 from train.benchmark.live import Answer, Show, fit_delay, jitter_of
 from train.benchmark.moving_face import Film, Place
-from train.benchmark.pipeline_server import Shelf, serving
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 from train.figures import AddRow, Report, add_card_argument
 from train.keypoints.data import load_faces, read_faces, split_by_subject

@@ -1,0 +1,1 @@
+"""Benchmarks of what runs in the visitor's browser."""
