@@ -8,7 +8,7 @@ import numpy as np
 
 from captioning.captioner import BATCH, Captioner
 from captioning.export import FORMATS, Record, sidecar_text
-from captioning.options import SearchOptions
+from captioning.options import SearchOptions, add_search_arguments
 from keypoints_captions.batches import Outcome
 from keypoints_captions.command_line import (
     add_model_arguments,
@@ -79,15 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "error; the exit code is 1 if any photo could not be read.",
     )
     add_photo_arguments(parser, FORMATS.names)
-    parser.add_argument(
-        "--beam-size",
-        type=int,
-        default=3,
-        help="captions followed at once in the search; 1 is fastest; default: %(default)s",
-    )
-    parser.add_argument(
-        "--num-captions", type=int, default=1, help="captions a photo; default: %(default)s"
-    )
+    add_search_arguments(parser)
     parser.add_argument(
         "--sidecars",
         type=Path,

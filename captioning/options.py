@@ -1,5 +1,6 @@
 """Options of the caption search. Needs no torch, so that the page can show them first."""
 
+import argparse
 from dataclasses import dataclass
 
 
@@ -40,3 +41,16 @@ class SearchOptions:
         for name, kept, accepted in checks:
             if not kept:
                 raise ValueError(f"{name} must be {accepted}, not {getattr(self, name)!r}")
+
+
+def add_search_arguments(parser: argparse.ArgumentParser) -> None:
+    """--beam-size and --num-captions."""
+    parser.add_argument(
+        "--beam-size",
+        type=int,
+        default=3,
+        help="captions followed at once in the search; 1 is fastest; default: %(default)s",
+    )
+    parser.add_argument(
+        "--num-captions", type=int, default=1, help="captions a photo; default: %(default)s"
+    )

@@ -80,15 +80,7 @@ def process_photos(
 
     workers = min(workers or usable_cores(), len(paths)) or 1
     batch_size = max(1, min(batch_size, -(-len(paths) // workers)))
-    # Where stderr is a log and no terminal, the bar would fill it
-    interval = 0.1 if sys.stderr.isatty() else 10
-    bar = tqdm(
-        total=len(paths),
-        unit=" photos",
-        file=sys.stderr,
-        mininterval=interval,
-        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}]",
-    )
+    bar = photo_bar(len(paths))
     try:
         with bar, _first_ctrl_c() as interrupted:
             for outcome in run_batches(
@@ -135,3 +127,16 @@ def _first_ctrl_c() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def photo_bar(total: int) -> tqdm:
+    """A progress bar of photos, on stderr."""
+    # Where that is a log and no terminal, the bar would fill it
+    interval = 0.1 if sys.stderr.isatty() else 10
+    return tqdm(
+        total=total,
+        unit=" photos",
+        file=sys.stderr,
+        mininterval=interval,
+        bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left, {rate_noinv_fmt}]",
+    )

@@ -35,7 +35,7 @@ def test_the_lists_of_packages_agree() -> None:
     training = requirements("requirements-dev.txt") | page
     assert page.items() >= libraries.items()
     assert page.keys() - libraries.keys() <= split(extras["train"]).keys()
-    assert training.items() >= (split(extras["train"]) | split(["pyarrow>=20"])).items()
+    assert training.items() >= (split(extras["train"]) | split(extras["bulk"])).items()
 
 
 def test_zerogpu_gets_the_same_but_the_torch_it_allows() -> None:

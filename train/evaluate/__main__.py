@@ -13,6 +13,7 @@ SUBJECTS = {
     "captioning": "train.evaluate.captioning",
     "app": "train.benchmark.app",
     "speed": "train.benchmark.speed",
+    "commands": "train.benchmark.commands",
     "live": "train.benchmark.live",
     "device": "train.benchmark.device.page",
     "device-pipeline": "train.benchmark.device.pipeline",

@@ -1,0 +1,1 @@
+"""Photos through a model on several machines, by Ray Data; Parquet files out."""
