@@ -1,5 +1,6 @@
 """The retrieval model of the evaluation: it learns which caption belongs to which photo."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
 from tests.caption_world import make_world
-from train.captioning.data import load_set
+from train.captioning.data import CaptionedPhoto, load_set
+from train.captioning.features import Features
 from train.captioning.words.figures import recall
-from train.captioning.words.retrieval import CaptionRetrieval, bag, main
+from train.captioning.words.retrieval import CaptionRetrieval, PooledFeatures, bag, main
 
 
 def test_bags_leave_out_what_is_not_known() -> None:
@@ -43,3 +45,18 @@ def test_it_learns_eight_photos_and_comes_back_from_its_folder(
     shuffled = np.roll(np.arange(8), 3)
     moved = retrieval([photos[n] for n in shuffled], captions)
     np.testing.assert_allclose(moved, likeness[:, shuffled], atol=1e-5)
+
+
+def test_grids_that_a_training_has_cached_are_pooled_once(tmp_path: Path) -> None:
+    cache = tmp_path / "abc123"
+    cache.mkdir()
+    np.save(cache / "grids.npy", np.random.default_rng(0).random((3, 4, 2048)).astype(np.float16))
+    (cache / "index.json").write_text(json.dumps({"files": ["a.png", "b.png", "a.png#1"]}))
+    a, c = (CaptionedPhoto(Path(name), (), ()) for name in ("a.png", "c.png"))
+    folder = tmp_path / "retrieval"
+    features = PooledFeatures(folder, None, kind="abc123")
+    features.take(Features(cache, views=2))
+    assert features.knows([a]) and not features.knows([c])
+    assert PooledFeatures(folder, None).knows([a])
+    assert not PooledFeatures(folder, None, kind="of another encoder").knows([a])
+    np.testing.assert_array_equal(features([a]), PooledFeatures(folder, None)([a]))

@@ -90,14 +90,15 @@ class RetrievalModel(nn.Module):
 class PooledFeatures:
     """(POOLED,) unit features of photos by a fixed encoder, kept in a file of the folder."""
 
-    def __init__(self, folder: Path, encoder: Encoder | None) -> None:
+    def __init__(self, folder: Path, encoder: Encoder | None, kind: str = "") -> None:
+        """kind: what tells features that no encoder here has made from others; "" takes any."""
         self._path = folder / "pooled.npz"
         self.encoder = encoder and encoder.to(memory_format=torch.channels_last).eval()
-        self._kind = fingerprint(encoder) if encoder else "cached grids"
+        self._kind = fingerprint(encoder) if encoder else kind
         self._known: dict[str, np.ndarray] = {}
         if self._path.exists():
             with np.load(self._path) as kept:
-                if str(kept["encoder"]) == self._kind:
+                if self._kind in ("", str(kept["encoder"])):
                     self._known = dict(zip(kept["files"].tolist(), kept["rows"], strict=True))
 
     def knows(self, photos: Sequence[CaptionedPhoto]) -> bool:
@@ -106,12 +107,13 @@ class PooledFeatures:
 
     def take(self, cache: Features) -> None:
         """Pools the grids of all photos that a training has cached, as they are."""
-        files = [file for file in cache.row_of if "#" not in Path(file).name]
+        files = [f for f in cache.row_of if "#" not in Path(f).name and f not in self._known]
         for start in tqdm(range(0, len(files), 128), "features", mininterval=10):
             some = files[start : start + 128]
             grids = cache.read(np.array([cache.row_of[file] for file in some])).float()
             self._add(some, grids)
-        self._keep()
+        if files:
+            self._keep()
 
     def _add(self, files: Sequence[str], grids: Tensor) -> None:
         pooled = torch.cat([_unit(grids.mean(1)), _unit(grids.amax(1))], 1)
@@ -247,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = RetrievalConfig(**{name: getattr(options, name) for name in vars(RetrievalConfig())})
     sets = {n: load_set(str(options.data / f"{n}.json")) for n in (*TRAINING, *VALIDATION)}
     if options.features:
-        features = PooledFeatures(options.output, None)
+        features = PooledFeatures(options.output, None, kind=options.features.resolve().name)
         features.take(Features(options.features, views=1))
     else:
         config_of_encoder = CaptionConfig(
