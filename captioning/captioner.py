@@ -144,7 +144,7 @@ class Captioner(HubModel):
         weights: str | Path | None = None,
         device: str | None = None,
         engine: str = "auto",
-        exact: bool = True,
+        exact: bool = False,
     ) -> "Captioner":
         """Loads the encoder, the decoder, the vocabulary and the preprocessing.
 
@@ -153,8 +153,8 @@ class Captioner(HubModel):
             path of one of these files; the project's own without.
         device: of torch; by default a GPU where there is one.
         engine: "auto", "openvino" or "torch"; see `load_engines`.
-        exact: compute in float32. Without, OpenVINO takes bfloat16 where the processor has it:
-            nearly twice as fast, and about one caption in twenty is another, no worse one.
+        exact: compute in float32, where OpenVINO would take bfloat16 if the processor has it:
+            that is nearly twice as fast, and about one caption in twenty is another one.
         Raises keypoints_captions.weights.WeightsError where a file is missing or damaged,
         ValueError where there is no such device or engine.
         """

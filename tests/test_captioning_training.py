@@ -234,6 +234,11 @@ def test_the_mean_of_stages_is_exported(world: World) -> None:
     for name, value in load_parts(folder).decoder.state_dict().items():
         mean = 0.25 * states[0][name] + 0.75 * states[1][name]
         torch.testing.assert_close(value, mean.half().float(), msg=name)
+    main(["export", *options, "--weights", str(folder), "--average", "scst/last=1"])
+    last = load_checkpoint(world.folder / "run" / "scst" / "last.pt")
+    assert last is not None
+    for name, value in load_parts(folder).decoder.state_dict().items():
+        torch.testing.assert_close(value, last["model"][f"decoder.{name}"].half().float(), msg=name)
     with pytest.raises(UsageError, match="no stage is called nothing"):
         main(["export", *options, "--weights", str(folder), "--average", "nothing=1"])
 

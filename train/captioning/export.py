@@ -20,6 +20,7 @@ from train.engine.options import UsageError
 
 #: What a run's first decoder is called among its stages.
 START = "start"
+_LAST = "/last"
 
 
 def export(
@@ -85,13 +86,14 @@ def average_decoder(run: CaptionRun, shares: Mapping[str, float]) -> Decoder:
     """A decoder whose weights are the mean of those that some stages left ("model soups",
     Wortsman et al. 2022): between cross-entropy's many words and the reward's good ones.
 
-    shares: of stages by name, and of `START`, the decoder that the run began with.
+    shares: of stages by name: of what validation chose, or, with `/last`, of what the stage ended
+        with; and of `START`, the decoder that the run began with.
     Raises UsageError where there is no such stage.
     """
-    if unknown := shares.keys() - {START, *run.order}:
+    stages = {name.removesuffix(_LAST) for name in shares}
+    if unknown := stages - {START, *run.order}:
         raise UsageError(f"no stage is called {', '.join(sorted(unknown))}")
-    befores = {name: run.order[0] if name == START else _next(run, name) for name in shares}
-    states = [(share, run.decoder(befores[name]).state_dict()) for name, share in shares.items()]
+    states = [(share, _state(run, name)) for name, share in shares.items()]
     decoder = run.decoder()
     decoder.load_state_dict(
         {
@@ -100,6 +102,18 @@ def average_decoder(run: CaptionRun, shares: Mapping[str, float]) -> Decoder:
         }
     )
     return decoder
+
+
+def _state(run: CaptionRun, name: str) -> Mapping[str, torch.Tensor]:
+    if name == START:
+        return run.decoder(run.order[0]).state_dict()
+    if not name.endswith(_LAST):
+        return run.decoder(_next(run, name)).state_dict()
+    last = load_checkpoint(run.folder / name.removesuffix(_LAST) / "last.pt")
+    if last is None:
+        raise UsageError(f"{run.folder} holds no {name}.pt: train this stage first")
+    part = "decoder."
+    return {k.removeprefix(part): v for k, v in last["model"].items() if k.startswith(part)}
 
 
 def _next(run: CaptionRun, stage: str) -> str | None:

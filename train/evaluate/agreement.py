@@ -66,13 +66,13 @@ def keypoints(folder: Path, weights: Path, most: int | None) -> None:
 
 def captions(folder: Path, weights: Path, most: int | None) -> None:
     """The share of photos whose caption is the same, of each validation set."""
-    served = Captioner.load(weights)
+    served = Captioner.load(weights, exact=True)
     networks = {
         name: on_torch.TorchEngine(module)
         for pair in ("captioning_encoder", "captioning_decoder")
         for name, module in NETWORKS[pair](weights).items()
     }
-    exact = Captioner.load(weights)
+    exact = Captioner.load(weights, exact=True)
     exact.speaker = EngineSpeaker(*networks.values())
     for name in ("coco_val", "flickr8k_val"):
         photos = load_set(str(folder / f"{name}.json"))[:most]
