@@ -42,7 +42,7 @@ def upload(page: Page, photo: Path) -> None:
 def choose(page: Page, label: str) -> None:
     """Click a check box below the photo and wait for the new drawing."""
     before = drawn(page)
-    page.get_by_label(label, exact=True).click()
+    page.get_by_role("checkbox", name=label, exact=True).click()
     page.wait_for_function(
         "before => document.querySelector('#keypoints-view img').src !== before", arg=before
     )
@@ -52,7 +52,7 @@ def test_opens_with_an_example_answered(page: Page) -> None:
     expect(status(page)).to_contain_text("1 face")
     expect(page.locator(".card")).to_have_count(1)
     assert drawn(page).startswith("data:image/jpeg")
-    expect(page.get_by_text("Drop a photo here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Drop a photo here")).to_be_visible()
 
 
 def test_upload_toggle_and_dress_up(page: Page, examples: Path) -> None:

@@ -75,9 +75,9 @@ def test_the_address_follows_the_visitor(page: Page, app_address: str) -> None:
     page.wait_for_url(f"{app_address}?view=live")
     page.get_by_role("tab", name="Photo", exact=True).click()
     page.wait_for_url(app_address)
-    page.get_by_label("Boxes").click()
+    page.get_by_role("checkbox", name="Boxes").click()
     page.wait_for_url(f"{app_address}?show=points+contours+boxes")
-    page.get_by_label("Boxes").click()
+    page.get_by_role("checkbox", name="Boxes").click()
     page.wait_for_url(app_address)
     page.get_by_role("tab", name="Photo captions").click()
     page.wait_for_url(f"{app_address}?tab=captions")
@@ -99,8 +99,8 @@ def test_a_link_that_makes_no_sense(browser: Browser, app_address: str) -> None:
     address = f"{app_address}?tab=nowhere&view=<b>&beam=99&show=boxes&detector=eyes"
     with watched_page(browser, address) as page:
         expect(status(page, "keypoints")).to_contain_text("astronaut.jpg")
-        expect(page.get_by_label("Boxes")).to_be_checked()
-        expect(page.get_by_label("Points", exact=True)).not_to_be_checked()
+        expect(page.get_by_role("checkbox", name="Boxes")).to_be_checked()
+        expect(page.get_by_role("checkbox", name="Points", exact=True)).not_to_be_checked()
         expect(selected(page, "Photo")).to_have_count(1)
         told = page.locator(".toast-body")
         expect(told.first).to_contain_text("This link sets")

@@ -88,5 +88,5 @@ def test_the_eager_detector_shares_the_network(pipeline: FacialKeypoints) -> Non
     detector = pipeline.detector
     assert isinstance(detector, CnnDetector)
     eager = detector.eager()
-    assert eager.network is detector.network
+    assert eager.engine is detector.engine
     assert eager.min_score == EAGER_SCORE < detector.min_score

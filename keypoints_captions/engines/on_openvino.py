@@ -5,13 +5,17 @@ and without: `python -m train.evaluate engines`; weights/ENGINES.md has the tabl
 """
 
 import contextlib
+import sys
 import threading
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
 
 import numpy as np
-import openvino
+
+# OpenVINO reports its use to its makers where this package can be imported, and does without it.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+import openvino  # noqa: E402
 
 from keypoints_captions.cores import usable_cores
 from keypoints_captions.engines.engine import Engine
