@@ -17,9 +17,9 @@ import numpy as np
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino  # noqa: E402
 
-from keypoints_captions.cores import usable_cores
-from keypoints_captions.engines.engine import Engine
-from keypoints_captions.engines.ports import Ports
+from keypoints_captions.cores import usable_cores  # noqa: E402
+from keypoints_captions.engines.engine import Engine  # noqa: E402
+from keypoints_captions.engines.ports import Ports  # noqa: E402
 
 _making = threading.Lock()
 _cores: list[openvino.Core] = []
