@@ -1,7 +1,7 @@
 """`Captioner`: a photo in, captions out, with one call that loads everything it needs."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
@@ -293,11 +293,16 @@ class Captioner(HubModel):
         rules = Rules(self.vocabulary, options)
         if options.method == "sample":
             return sample_captions(self.speaker, photos, rules)
+        if self.neutral and options.neutral_people and options.num_captions > 1:
+            # Some become one when they are told with neutral words.
+            more = min(20, 2 * options.num_captions)
+            rules = Rules(self.vocabulary, replace(options, num_captions=more))
         return beam_search(self.speaker, photos, rules)
 
     def _describe(self, found: list[list[Found]], options: SearchOptions) -> list[list[Caption]]:
         return [
-            _distinct(self._tell(caption, options) for caption in captions) for captions in found
+            _distinct(self._tell(caption, options) for caption in captions)[: options.num_captions]
+            for captions in found
         ]
 
     def _tell(self, caption: Found, options: SearchOptions) -> Caption:
