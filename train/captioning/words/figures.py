@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from captioning.people import MEN, WOMEN
-from captioning.vocabulary import join_words
 from train.captioning.data import CaptionedPhoto
 from train.captioning.words.content import FUNCTION_WORDS, content_stems, stem
 from train.captioning.words.synonyms import agree
@@ -245,8 +244,3 @@ def word_cells(figures: WordFigures) -> list[Any]:
 
 def _percent(part: int, whole: int) -> float:
     return 100 * part / whole
-
-
-def text_of(told: Told) -> str:
-    """The caption as a text."""
-    return join_words(told.words)
