@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser import BROWSER_MARKS, watched_page
+from tests.browser import BROWSER_MARKS, LIMIT, warm_context, watched_page
 from web.api_section import ADDRESS, EXAMPLES
 
 pytestmark = BROWSER_MARKS
@@ -39,3 +39,37 @@ def test_the_place_in_the_line_is_told_in_words(browser: Browser, app_address: s
         expect(line).to_have_text("Busy: you are number 3 of 7 who wait. 1.2s")
         page.evaluate("document.getElementById('made-up').firstChild.data = 'queue: 2/6 |'")
         expect(line).to_contain_text("number 2 of 6")
+
+
+#: The end of Gradio's stream of answers arrives late, as it may where the machine is busy.
+LATE_END = """
+const plain = window.fetch;
+window.fetch = async (...given) => {
+  const answer = await plain(...given);
+  if (!answer.url.includes("/queue/data")) return answer;
+  const late = new TransformStream({async transform(chunk, out) {
+    const text = new TextDecoder().decode(chunk);
+    const end = text.indexOf('data: {"msg":"close_stream"');
+    if (end < 0) return out.enqueue(chunk);
+    out.enqueue(new TextEncoder().encode(text.slice(0, end)));
+    await new Promise((go) => setTimeout(go, 1500));
+    window.lateEnds = (window.lateEnds ?? 0) + 1;
+    out.enqueue(new TextEncoder().encode(text.slice(end)));
+  }});
+  return new Response(answer.body.pipeThrough(late), answer);
+};"""
+
+
+def test_what_is_asked_as_the_stream_of_answers_ends_is_answered(
+    browser: Browser, app_address: str
+) -> None:
+    page = warm_context(browser).new_page()
+    page.set_default_timeout(LIMIT)
+    page.add_init_script(LATE_END)
+    page.goto(app_address)
+    expect(page.locator("#keypoints-status")).to_contain_text("astronaut.jpg")
+    for name in ("JSON", "CSV", "JSON", "CSV"):
+        with page.expect_download(timeout=LIMIT):
+            page.get_by_role("button", name=name).click()
+    assert page.evaluate("window.lateEnds") >= 3
+    page.close()

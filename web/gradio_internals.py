@@ -11,6 +11,8 @@ Four patches:
 3. `PageBlocks`: a log line for each event, and no traceback for values that no page sends.
 4. `RequestQueue`: a bounded queue that tells all waiting visitors their place.
 
+A fifth, in the browser: `assets/answer_stream.js`, without which an answer may never arrive.
+
 And uses of names that Gradio does not document: `set_launched`, `admits`, `forget_session`,
 `share_address` and `close_tunnels`. Everything else goes through `gr.mount_gradio_app`
 (web/server/site.py).

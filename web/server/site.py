@@ -14,7 +14,7 @@ from web.server.middleware import middleware
 from web.theme import build_theme
 
 STYLES = ("page.css", "live/live.css", "device/photo/photo.css", "api/api.css")
-SCRIPTS = ("page.js", "wait_message.js")
+SCRIPTS = ("answer_stream.js", "page.js", "wait_message.js")
 SESSIONS = 100  # open pages whose photos are kept
 
 
