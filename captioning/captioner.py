@@ -102,6 +102,7 @@ def load_decoder(folder: Path) -> "AnyDecoder":
     """The decoder, or the several that speak as one, alone; see `load_parts`."""
     from captioning.decoder import Decoder, DecoderConfig
     from captioning.ensemble import AnyDecoder, DecoderEnsemble
+    from captioning.votes import VoteFacts, WordVotes
     from keypoints_captions.weights import load_model
 
     state, facts = load_model(folder / DECODER_NAME)
@@ -109,6 +110,8 @@ def load_decoder(folder: Path) -> "AnyDecoder":
     decoder: AnyDecoder = Decoder(config)
     if (count := facts.get("decoders", 1)) > 1:
         decoder = DecoderEnsemble([Decoder(config) for _ in range(count)])
+    if votes := facts.get("votes"):
+        decoder.votes = WordVotes(VoteFacts.from_dict(votes))
     decoder.load_state_dict(state)
     return decoder
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioning.encoder import GRID_CHANNELS
+from captioning.votes import WordVotes
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Decoder(nn.Module):
     time steps attend at once. What it read passes a gate that sees the LSTM's output too
     ("attention on attention", Huang et al. 2019). The output layer shares the word
     embedding's weights (Press & Wolf 2017), half the parameters of a small-data model.
+
+    votes: see `captioning.votes`; the search's affair, not that of `forward` and `step`.
     """
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -73,6 +76,7 @@ class Decoder(nn.Module):
         self.output_norm = nn.LayerNorm(size)
         self.output_bias = nn.Parameter(torch.zeros(config.vocabulary_size))
         self.dropout = SequenceDropout(config.dropout)
+        self.votes: WordVotes | None = None
         # Scaled by sqrt(size) on the way in, words then have the size that an LSTM wants,
         # and logits start near standard deviation 1 on the way out.
         nn.init.normal_(self.words.weight, std=size**-0.5)
@@ -133,7 +137,8 @@ class Decoder(nn.Module):
 
         Words that it does not know keep their vectors, and start as unlikely as its rarest.
         """
-        state, known = other.state_dict(), other.config.vocabulary_size
+        known = other.config.vocabulary_size
+        state = {k: v for k, v in other.state_dict().items() if not k.startswith("votes.")}
         self.output_bias.fill_(state["output_bias"].min())
         for name in ("words.weight", "output_bias"):
             own = self.state_dict()[name]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from captioning.decoder import Decoder, DecoderConfig, Photos, State
+from captioning.votes import WordVotes
 
 
 class DecoderEnsemble(nn.Module):
@@ -27,6 +28,7 @@ class DecoderEnsemble(nn.Module):
         if len(kinds) != 1:
             raise ValueError(f"decoders of one shape expected, {len(kinds)} shapes given")
         self.members = nn.ModuleList(members)
+        self.votes: WordVotes | None = None
 
     @property
     def config(self) -> DecoderConfig:

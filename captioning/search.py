@@ -79,6 +79,7 @@ class Rows:
         self.told = np.zeros((count, 0), np.float32)
         self._way = np.zeros((count, 0), np.int64)  # each step's row that a sequence was then
         self.state = speaker.start(photos)
+        self._lift = speaker.lift(photos)
         every = np.arange(count)
         for word in given:
             self.say()
@@ -88,6 +89,8 @@ class Rows:
     def say(self) -> np.ndarray:
         """The log-probabilities, (N, V) float32, of each row's next word."""
         said = self.speaker.step(self.photos, self.state, np.ascontiguousarray(self.words[:, -1]))
+        if self._lift is not None:
+            said = said._replace(log_probabilities=self._lifted(said.log_probabilities, self._lift))
         self.history.append(said)
         self.state = said.state
         return said.log_probabilities
@@ -116,6 +119,14 @@ class Rows:
     def best(self) -> Step:
         """The first photo's first sequence."""
         return Step(self.words[0, 1:].tolist(), self.told[0].tolist())
+
+    def _lifted(self, log_probabilities: np.ndarray, lift: np.ndarray) -> np.ndarray:
+        """With the photos' lift of the words that a row has not yet said."""
+        lift = lift.repeat(len(self.words) // len(lift), 0)
+        np.put_along_axis(lift, self.words, 0, 1)
+        lift += log_probabilities
+        most = lift.max(1, keepdims=True)
+        return lift - (most + np.log(np.exp(lift - most).sum(1, keepdims=True)))
 
     def _keep(self, rows: np.ndarray) -> None:
         self.words, self.told, self._way = self.words[rows], self.told[rows], self._way[rows]

@@ -39,7 +39,7 @@ def test_captions_are_typed_and_best_first(captioner: Captioner) -> None:
     assert values == sorted(values, reverse=True) and values[0] < 0
     for caption in captions:
         assert caption.text == " ".join(w.word for w in caption.words).replace(" 's", "'s")
-        assert caption.sentence[0].isupper() and caption.sentence.endswith(".")
+        assert caption.sentence[0] == caption.text[0].upper() and caption.sentence.endswith(".")
         product = np.prod([word.probability for word in caption.words])
         assert np.exp(caption.log_probability) <= product * 1.0001  # the end takes its share
         for word in caption.words:

@@ -54,7 +54,7 @@ def test_a_tiny_run_learns_and_hands_on_its_encoder(tmp_path: Path, capsys) -> N
     best = load_checkpoint(tmp_path / "tagging" / "tagging" / "best.pt")
     last = load_checkpoint(tmp_path / "tagging" / "tagging" / "last.pt")
     assert best is not None and last is not None and last["done"]
-    assert best["scores"]["photos"] > 60 and len(best["stems"]) == len(best["votes"]["bias"])
+    assert best["scores"]["photos"] > 60
     for name, value in encoder_of_next_run(tmp_path, tmp_path / "tagging").items():
         np.testing.assert_array_equal(value, best["encoder"][name], err_msg=name)
 

@@ -37,6 +37,9 @@ class TorchSpeaker:
         with torch.no_grad():
             return self.decoder.start(photos)
 
+    def lift(self, photos: Photos) -> None:
+        return None
+
     def take(self, state: State, rows: np.ndarray) -> State:
         return state.take(torch.from_numpy(rows).to(state.hidden.device))
 

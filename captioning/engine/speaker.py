@@ -35,6 +35,10 @@ class Speaker(Protocol):
         """The state of one sequence a photo before <start>."""
         ...
 
+    def lift(self, photos: Any) -> np.ndarray | None:
+        """(B, V) float32, added to each word's log-probability until it has been said; or None."""
+        ...
+
     def take(self, state: Any, rows: np.ndarray) -> Any:
         """The state of these sequences, (N,) int64; the same one may come twice."""
         ...
@@ -48,16 +52,20 @@ class Photos(NamedTuple):
     """What the networks have read of B photos, once for all searches.
 
     places: (B, P, S) float32, what the attention reads. hidden, cell: (B, S) float32, the state
-    before <start>.
+    before <start>. lift: (B, V) float32 or None, see `Speaker.lift`.
     """
 
     places: np.ndarray
     hidden: np.ndarray
     cell: np.ndarray
+    lift: np.ndarray | None = None
 
     def one(self, index: int) -> "Photos":
         """One of the photos, in memory of its own."""
-        return Photos(*(part[index : index + 1].copy() for part in self))
+        places, hidden, cell, lift = (
+            None if part is None else part[index : index + 1].copy() for part in self
+        )
+        return Photos(places, hidden, cell, lift)  # type: ignore[arg-type]
 
 
 class State(NamedTuple):
@@ -80,10 +88,13 @@ class EngineSpeaker:
         """Encodes photos that `Preprocessing.squash` has made square."""
         grid = self.encoder(squares=np.stack(squares))["grid"]
         begun = self._start(grid=grid)
-        return Photos(begun["places"], begun["hidden"], begun["cell"])
+        return Photos(begun["places"], begun["hidden"], begun["cell"], begun.get("lift"))
 
     def count(self, photos: Photos) -> int:
         return len(photos.places)
+
+    def lift(self, photos: Photos) -> np.ndarray | None:
+        return photos.lift
 
     def start(self, photos: Photos) -> State:
         return State(photos.hidden, photos.cell)

@@ -58,11 +58,15 @@ class DecoderStart(nn.Module):
     @property
     def outputs(self) -> Ports:
         size = state_size(self.network)
-        return {
+        ports = {
             "places": Port("float32", ("batch", self.places, size), "what the attention reads"),
             "hidden": Port("float32", ("batch", size), "the LSTM's state before <start>"),
             "cell": Port("float32", ("batch", size), "the rest of that state"),
         }
+        if self.network.votes:
+            lift = "what the photo adds to each word's log_probabilities until it is said"
+            ports["lift"] = Port("float32", ("batch", self.network.config.vocabulary_size), lift)
+        return ports
 
     def forward(self, grid: Tensor) -> tuple[Tensor, ...]:
         parts = []
@@ -71,7 +75,8 @@ class DecoderStart(nn.Module):
             photos = member.read(grid)
             nothing = torch.zeros_like(photos.vector)
             parts.append((photos.grid, *_grow(member.lstm, photos.vector, nothing, nothing)))
-        return tuple(torch.cat(tensors, -1) for tensors in zip(*parts, strict=True))
+        begun = [torch.cat(tensors, -1) for tensors in zip(*parts, strict=True)]
+        return (*begun, self.network.votes(grid)) if self.network.votes else tuple(begun)
 
 
 class DecoderStep(nn.Module):

@@ -12,9 +12,11 @@ from captioning.captioner import DECODER_NAME, ENCODER_NAME, load_parts
 from captioning.decoder import Decoder
 from captioning.encoder import Encoder
 from captioning.ensemble import DecoderEnsemble
-from captioning.vocabulary import Vocabulary
+from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
+from captioning.votes import VoteFacts, WordVotes
 from keypoints_captions.weights import save_model
 from train.captioning.run import CaptionRun, first_decoder, set_name
+from train.captioning.words.content import content_stems
 from train.engine.checkpoints import load_checkpoint
 from train.engine.options import UsageError
 
@@ -44,6 +46,7 @@ def export(
     decoder = average_decoder(run, shares) if shares else run.decoder(before)
     others = [_decoder_beside(other, encoder, run.vocabulary) for other in beside]
     speaking = DecoderEnsemble([decoder, *others]) if others else decoder
+    speaking.votes = _votes(run, encoder)
     told = dict(options)
     for key in ("features", "encoder_weights", "start_from", "text"):  # this machine's folders
         told[key] = Path(told[key]).name
@@ -75,6 +78,7 @@ def export(
             "architecture": dataclasses.asdict(run.decoder_config),
             "decoders": 1 + len(others),
             "vocabulary": run.vocabulary.words,
+            **({"votes": dataclasses.asdict(speaking.votes.facts)} if speaking.votes else {}),
             "training": facts,
         },
         half=True,
@@ -125,11 +129,37 @@ def _decoder_beside(folder: Path, encoder: Encoder, vocabulary: Vocabulary) -> D
     parts = load_parts(folder)
     if parts.vocabulary.words != vocabulary.words:
         raise UsageError(f"{folder}: its decoder knows other words than the run's")
-    own = encoder.state_dict()
-    for name, value in parts.encoder.state_dict().items():
-        if not torch.equal(value.half(), own[name].half()):
-            raise UsageError(f"{folder}: its decoder reads another encoder's features")
+    if not _same(parts.encoder, encoder):
+        raise UsageError(f"{folder}: its decoder reads another encoder's features")
     return first_decoder(parts.decoder)
+
+
+def _same(one: Encoder, other: Encoder) -> bool:
+    """Whether they are the same when they are written."""
+    own = one.state_dict()
+    return all(torch.equal(v.half(), own[name].half()) for name, v in other.state_dict().items())
+
+
+def _votes(run: CaptionRun, encoder: Encoder) -> WordVotes | None:
+    """The votes that the run learnt, or those it began with, where they read the same encoder."""
+    if state := run.votes():
+        votes = WordVotes(_facts(state["stems"], run.vocabulary))
+        votes.votes.load_state_dict(state["votes"])
+        # A constant for a word passes through the weighted means over the places as it is.
+        votes.votes.places.bias.data -= state["usual"]
+        return votes
+    if not (run.start and run.start.decoder.votes and _same(run.start.encoder, encoder)):
+        return None
+    before = run.start.decoder.votes
+    votes = WordVotes(_facts(before.facts.tags, run.vocabulary))
+    votes.load_state_dict(before.state_dict())
+    return votes
+
+
+def _facts(tags: Sequence[str], vocabulary: Vocabulary) -> VoteFacts:
+    place = {tag: number for number, tag in enumerate(tags)}
+    content = [content_stems([word]) - set(SPECIAL_WORDS) for word in vocabulary.words]
+    return VoteFacts(tags, [place.get("".join(stems), -1) for stems in content])
 
 
 def _scores(folder: Path) -> dict[str, float] | None:

@@ -140,6 +140,10 @@ class CaptionRun:
             return encoder
         return copy.deepcopy(self.start.encoder) if self.start else pretrained_encoder(self.config)
 
+    def votes(self) -> dict[str, Any] | None:
+        """What the stage of the votes left, as its task's `best` tells."""
+        return _last(self._checkpoints_of_start() + self._checkpoints(None), "votes")
+
     def _checkpoints(self, before: str | None) -> list[Path]:
         done = self.order[: self.order.index(before)] if before else self.order
         return [self.folder / name / "best.pt" for name in done]

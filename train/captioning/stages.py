@@ -6,6 +6,7 @@ tune     cross-entropy, the encoder's upper layers learning along with the decod
 whole    the same with every layer, the early ones at a small rate
 refine   cross-entropy on cached features of the tuned encoder
 scst     self-critical sequence training on the same features
+votes    what a photo shows, told to the search beside the decoder, on the same features
 
 Each starts from the best checkpoint of the one before. A new stage is an entry of `STAGES`, of
 another class where it learns in another way; its options follow from its fields.
@@ -20,6 +21,7 @@ from torch import nn
 
 from captioning.decoder import Decoder
 from captioning.encoder import Encoder, Preprocessing
+from captioning.votes import GridVotes
 from train.captioning.objectives import (
     CachedGrids,
     CaptionModel,
@@ -31,7 +33,7 @@ from train.captioning.objectives import (
 )
 from train.captioning.rewards import CaptionReward, Reward, RewardWeights, nearest
 from train.captioning.run import CaptionRun
-from train.captioning.tagging import Tagger, TaggingData, TaggingTask
+from train.captioning.tagging import Tagger, TaggingData, TaggingTask, Tags, VotesTask
 from train.captioning.tasks import CaptionTask
 from train.engine.loop import Loop, LoopConfig, Task
 
@@ -159,6 +161,25 @@ class Tagging(Stage):
         return TaggingTask(name, run, self.batch, tagger, groups, data)
 
 
+@dataclass(frozen=True)
+class Votes(Stage):
+    """The votes for content words alone learn on the encoder's cached features."""
+
+    min_photos: int = 15  # training photos that a word must occur on
+    dropout: float = 0.3
+    weight_decay: float = 0.05
+
+    def loop(self, run: CaptionRun) -> LoopConfig:
+        return replace(super().loop(run), clip=5.0, weight_decay=self.weight_decay)
+
+    def task(self, name: str, run: CaptionRun) -> Task:
+        tags = Tags(run.photos, self.min_photos)
+        model = GridVotes(len(tags.stems), self.dropout)
+        features = run.features(run.encoder(before=name))
+        groups = self.groups(model, None)
+        return VotesTask(name, run, self.batch, model, groups, features, tags)
+
+
 STAGES: Mapping[str, Stage] = {
     "tagging": Tagging(
         epochs=12, batch=24, rate=1e-3, encoder_rate=1e-4, encoder_shares=(0.0, 0.0, 0.0, 0.5, 1.0)
@@ -172,4 +193,5 @@ STAGES: Mapping[str, Stage] = {
     # The decoder alone again: tuning reads so few photos a second that it leaves it underfitted.
     "refine": Stage(epochs=4, batch=32, rate=1e-3),
     "scst": Scst(epochs=5, batch=32, rate=2e-4),
+    "votes": Votes(epochs=6, batch=64, rate=2e-3),
 }  # fmt: skip

@@ -1,16 +1,15 @@
 """Tagging: the encoder learns to predict the content words of a photo's captions.
 
 A dense and cheap task that tunes the encoder before any decoder reads it: for each of some
-thousand words, which share of the photo's captions use it. Each place of the encoder's grid votes
-for each word, and a word's votes are averaged with weights that favour the strongest places
-(class-specific residual attention, Zhu and Wu, ICCV 2021).
+thousand words, which share of the photo's captions use it, by `captioning.votes`. When the encoder
+has learnt all it should, the votes alone learn on, for the search.
 """
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -18,16 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
+from captioning.encoder import Encoder, Preprocessing
+from captioning.votes import GridVotes
 from keypoints_captions.photos.reader import read_photo
 from train.captioning.augment import random_view
 from train.captioning.data import CaptionedPhoto
+from train.captioning.features import Features
 from train.captioning.run import CaptionRun
 from train.captioning.tasks import StageTask, encoder_state
 from train.captioning.words.content import stem_shares
 from train.picture_effects import colour
 
-_ATTENTION = 0.3  # weight of the strongest places' votes beside the mean of all
 _SIDE = 256  # pixels, of the shorter side of the photos in memory
 
 
@@ -37,15 +37,10 @@ class Tagger(nn.Module):
     def __init__(self, encoder: Encoder, words: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.votes = nn.Linear(GRID_CHANNELS, words)
-        nn.init.normal_(self.votes.weight, std=0.005)
-        nn.init.constant_(self.votes.bias, -3.5)
+        self.votes = GridVotes(words, dropout=0.1)
 
     def forward(self, images: Tensor) -> Tensor:
-        grid = self.encoder(images).flatten(1, 2)
-        votes = self.votes(F.dropout(grid, 0.1, self.training)).float()
-        strongest = (votes.softmax(1) * votes).sum(1)
-        return (1 - _ATTENTION) * votes.mean(1) + _ATTENTION * strongest
+        return self.votes(self.encoder(images).flatten(1, 2))
 
 
 class Tags:
@@ -135,36 +130,95 @@ class TaggingTask(StageTask):
         self, model: nn.Module, batch: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, dict[str, float]]:
         squares, targets = (part.to(self.run.process.device) for part in batch)
-        logits = model(self.crops.normalise(squares))
-        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-        return loss.sum(1).mean(), {}
+        return _surprise(model(self.crops.normalise(squares)), targets), {}
 
     def validate(self, model: Tagger) -> tuple[float, dict[str, float]]:
-        scores = {
-            name: self._average_precision(model, photos)
-            for name, photos in self.data.validation.items()
-        }
-        return sum(scores.values()) / len(scores), scores
-
-    @torch.inference_mode()
-    def _average_precision(self, model: Tagger, photos: TaggingPhotos) -> float:
-        """In %: the mean over photos of the average precision of the words, ranked by the model,
-        that three or more captions use."""
-        model.eval()
         preprocessing, device = self.run.preprocessing, self.run.process.device
+
+        def inputs(photos: TaggingPhotos, part: slice) -> Tensor:
+            squares = np.stack([preprocessing.squash(image) for image in photos.images[part]])
+            return preprocessing.normalise(torch.from_numpy(squares).to(device))
+
+        return _precisions(model, self.data.validation, inputs, self.run)
+
+    def best(self, model: Tagger) -> dict[str, Any]:
+        return encoder_state(model.encoder)
+
+
+class CachedTags(NamedTuple):
+    """Photos whose grids are cached, with their targets, (N, words) float32."""
+
+    photos: Sequence[CaptionedPhoto]
+    targets: np.ndarray
+
+
+class VotesTask(StageTask):
+    """`GridVotes` learn the shares from cached grids; average precision chooses the checkpoint."""
+
+    def __init__(
+        self, name: str, run: CaptionRun, batch: int, model: GridVotes,
+        groups: list[dict[str, Any]], features: Features, tags: Tags,
+    ) -> None:  # fmt: skip
+        super().__init__(name, run, batch, model, groups)
+        self.features, self.tags = features, tags
+
+        def cached(photos: Sequence[CaptionedPhoto]) -> CachedTags:
+            return CachedTags(photos, np.stack([tags.targets(photo) for photo in photos]))
+
+        self.learnt = cached(run.photos)
+        self.validation = {name: cached(photos) for name, photos in run.validation.items()}
+
+    def load(self, numbers: list[int], rng: random.Random) -> tuple[Tensor, Tensor]:
+        rows = self.features.rows([self.run.photos[number] for number in numbers], rng)
+        return self.features.read(rows), torch.from_numpy(self.learnt.targets[numbers])
+
+    def loss(
+        self, model: nn.Module, batch: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, dict[str, float]]:
+        grids, targets = (part.to(self.run.process.device) for part in batch)
+        return _surprise(model(grids.float()), targets), {}
+
+    def validate(self, model: GridVotes) -> tuple[float, dict[str, float]]:
+        def inputs(photos: CachedTags, part: slice) -> Tensor:
+            grids = self.features.read(self.features.rows(photos.photos[part], None))
+            return grids.to(self.run.process.device).float()
+
+        return _precisions(model, self.validation, inputs, self.run)
+
+    def best(self, model: GridVotes) -> dict[str, Any]:
+        usual = torch.from_numpy(self.learnt.targets.mean(0)).clamp(1e-4, 1 - 1e-4).logit()
+        return {"votes": model.state_dict(), "stems": self.tags.stems, "usual": usual}
+
+
+def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1).mean()
+
+
+_Photos = TypeVar("_Photos", TaggingPhotos, CachedTags)
+
+
+@torch.inference_mode()
+def _precisions(
+    model: nn.Module,
+    sets: Mapping[str, _Photos],
+    inputs: Callable[[_Photos, slice], Tensor],
+    run: CaptionRun,
+) -> tuple[float, dict[str, float]]:
+    """The mean over sets, and of each set, in %, the mean over photos of the average precision of
+    the words, ranked by the model, that three or more captions use."""
+    model.eval()
+    scores = {}
+    for name, photos in sets.items():
         precisions = []
-        for start in range(0, len(photos.images), 50):
-            images = photos.images[start : start + 50]
-            squares = np.stack([preprocessing.squash(image) for image in images])
-            inputs = preprocessing.normalise(torch.from_numpy(squares).to(device))
-            with torch.autocast(device.type, torch.bfloat16, enabled=self.run.config.bfloat16):
-                order = model(inputs).argsort(1, descending=True).cpu().numpy()
-            for targets, ranked in zip(photos.targets[start : start + 50], order, strict=True):
+        for start in range(0, len(photos.targets), 50):
+            part = slice(start, start + 50)
+            with torch.autocast(
+                run.process.device.type, torch.bfloat16, enabled=run.config.bfloat16
+            ):
+                order = model(inputs(photos, part)).argsort(1, descending=True).cpu().numpy()
+            for targets, ranked in zip(photos.targets[part], order, strict=True):
                 places = np.flatnonzero(targets[ranked] >= 0.55)
                 if len(places):
                     precisions.append(np.mean(np.arange(1, len(places) + 1) / (places + 1)))
-        return 100 * float(np.mean(precisions))
-
-    def best(self, model: Tagger) -> dict[str, Any]:
-        votes = {"votes": model.votes.state_dict(), "stems": self.data.tags.stems}
-        return encoder_state(model.encoder) | votes
+        scores[name] = 100 * float(np.mean(precisions))
+    return sum(scores.values()) / len(scores), scores

@@ -1,0 +1,112 @@
+"""What the photo's places vote for: learnt, written with the decoder, and heard by the search."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from captioning.captioner import Captioner, load_parts
+from captioning.decoder import Photos
+from captioning.encoder import GRID_CHANNELS
+from captioning.engine.in_torch import TorchSpeaker
+from captioning.search import Rows, Rules, SearchOptions, beam_search, drain
+from captioning.votes import VoteFacts, WordVotes
+from keypoints_captions.photos.reader import read_photo
+from tests.caption_world import make_captioner, make_world, tiny_options
+from tests.test_captioning_search import VOCABULARY, make
+from train.captioning.__main__ import main
+from train.captioning.data import load_set
+from train.engine.checkpoints import load_checkpoint
+from train.export.__main__ import main as export_graphs
+
+
+class Lifted(TorchSpeaker):
+    """Lifts the first photo's balls, and nothing of the others."""
+
+    def lift(self, photos: Photos) -> np.ndarray:  # type: ignore[override]
+        lift = np.zeros((self.count(photos), len(VOCABULARY)), np.float32)
+        lift[0, VOCABULARY.encode(["ball"])] = 8
+        return lift
+
+
+@torch.inference_mode()
+def test_a_lifted_word_is_said_once() -> None:
+    decoder, photos = make(2)
+    rules = Rules(VOCABULARY, SearchOptions(min_length=3, max_length=8))
+    plain = drain(beam_search(TorchSpeaker(decoder), photos, rules))
+    lifted = drain(beam_search(Lifted(decoder), photos, rules))
+    assert lifted[0][0].words.count(VOCABULARY.encode(["ball"])[0]) == 1
+    assert lifted[1][0].words == plain[1][0].words
+
+
+@torch.inference_mode()
+def test_lifted_probabilities_sum_to_one_and_fall_back() -> None:
+    decoder, photos = make(2)
+    (ball,) = VOCABULARY.encode(["ball"])
+    rows, others = Rows(Lifted(decoder), photos, [], 1), Rows(TorchSpeaker(decoder), photos, [], 1)
+    heard, plain = rows.say(), others.say()
+    np.testing.assert_allclose(np.exp(heard).sum(1), 1, rtol=1e-5)
+    assert heard[0, ball] > plain[0, ball] + 1
+    np.testing.assert_allclose(heard[1], plain[1], atol=1e-5)
+    for each in (rows, others):
+        each.grow(np.arange(2), np.array([ball, ball]))
+    np.testing.assert_allclose(rows.say(), others.say(), atol=1e-5)  # it has been said
+
+
+def test_votes_are_cut_off_and_given_to_the_words_of_their_tag() -> None:
+    votes = WordVotes(VoteFacts(["dog", "park"], [-1, 0, 0, 1], 0.5, -3.0, 4.0))
+    torch.nn.init.zeros_(votes.votes.places.weight)
+    with torch.no_grad():
+        votes.votes.places.bias[:] = torch.tensor([9.0, -1.0])
+        lift = votes(torch.rand(2, 4, GRID_CHANNELS))
+    torch.testing.assert_close(lift, torch.tensor([[0.0, 2.0, 2.0, -0.5]] * 2))
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of a tiny captioner whose votes have been trained."""
+    folder = tmp_path_factory.mktemp("votes")
+    world, weights = make_world(folder), make_captioner(folder / "start")
+    options = [*tiny_options(world, "run"), "--start-from", str(weights)]
+    options += ["--votes-epochs", "30", "--votes-min-photos", "1", "--votes-batch", "4"]
+    main(["votes", *options, "--votes-rate", "3e-2", "--ema", "0.5"])
+    main(["export", *options, "--weights", str(folder / "out")])
+    best = load_checkpoint(folder / "run" / "votes" / "best.pt")
+    assert best is not None and best["scores"]["photos"] > 60
+    return folder / "out"
+
+
+def test_trained_votes_lift_what_a_photo_shows(learnt: Path) -> None:
+    facts = json.loads((learnt / "captioning_decoder.json").read_text())
+    assert {"red", "blue"} <= set(facts["votes"]["tags"])
+    captioner = Captioner.load(learnt, engine="torch")
+    photos = load_set(str(learnt.parent / "photos.json"))
+    number = {word: captioner.vocabulary.encode([word])[0] for word in ("red", "blue", "a")}
+    seen = captioner.look([read_photo(photo.path) for photo in photos])
+    assert seen.lift is not None
+    for photo, lift in zip(photos, seen.lift, strict=True):
+        assert lift[number["a"]] == 0
+        if "red" in photo.captions[0]:
+            assert lift[number["red"]] > lift[number["blue"]]
+        if "blue" in photo.captions[0]:
+            assert lift[number["blue"]] > lift[number["red"]]
+
+
+def test_every_engine_hears_them(learnt: Path) -> None:
+    export_graphs(["captioning_encoder", "captioning_decoder", "--weights", str(learnt)])
+    image = read_photo(load_set(str(learnt.parent / "photos.json"))[0].path)
+    engines = ("torch", "openvino")
+    lifts = [Captioner.load(learnt, engine=e, exact=True).look([image]).lift for e in engines]
+    assert lifts[0] is not None and lifts[1] is not None
+    np.testing.assert_allclose(lifts[0], lifts[1], atol=1e-3)
+
+
+def test_weights_trained_on_keep_their_votes(learnt: Path, tmp_path: Path) -> None:
+    options = [*tiny_options(make_world(tmp_path), "more"), "--start-from", str(learnt)]
+    main(["xe", *options, "--xe-epochs", "1"])
+    main(["export", *options, "--weights", str(tmp_path / "more")])
+    before, after = load_parts(learnt).decoder.votes, load_parts(tmp_path / "more").decoder.votes
+    assert before is not None and after is not None
+    torch.testing.assert_close(after.state_dict(), before.state_dict())
