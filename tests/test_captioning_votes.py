@@ -22,6 +22,9 @@ from train.engine.checkpoints import load_checkpoint
 from train.export.__main__ import main as export_graphs
 
 
+SIZES = ("--embed-size", "32", "--heads", "2")  # of `make_captioner`'s decoder
+
+
 class Lifted(TorchSpeaker):
     """Lifts the first photo's balls, and nothing of the others."""
 
@@ -69,7 +72,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of a tiny captioner whose votes have been trained."""
     folder = tmp_path_factory.mktemp("votes")
     world, weights = make_world(folder), make_captioner(folder / "start")
-    options = [*tiny_options(world, "run"), "--start-from", str(weights)]
+    options = [*tiny_options(world, "run"), "--start-from", str(weights), *SIZES]
     options += ["--votes-epochs", "30", "--votes-min-photos", "1", "--votes-batch", "4"]
     main(["votes", *options, "--votes-rate", "3e-2", "--ema", "0.5"])
     main(["export", *options, "--weights", str(folder / "out")])
@@ -104,7 +107,7 @@ def test_every_engine_hears_them(learnt: Path) -> None:
 
 
 def test_weights_trained_on_keep_their_votes(learnt: Path, tmp_path: Path) -> None:
-    options = [*tiny_options(make_world(tmp_path), "more"), "--start-from", str(learnt)]
+    options = [*tiny_options(make_world(tmp_path), "more"), "--start-from", str(learnt), *SIZES]
     main(["xe", *options, "--xe-epochs", "1"])
     main(["export", *options, "--weights", str(tmp_path / "more")])
     before, after = load_parts(learnt).decoder.votes, load_parts(tmp_path / "more").decoder.votes
