@@ -1,6 +1,5 @@
 """The keypoint pipeline: a photo in, its faces out."""
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -240,46 +239,23 @@ class FacialKeypoints(HubModel):
 
 
 def load_network(weights: str | Path | None = None) -> "KeypointNet":
-    """The trained CNN in PyTorch, with batch norm folded, in eval mode, on the CPU.
+    """The trained CNN in PyTorch, see `facial_keypoints.in_torch.load`."""
+    from facial_keypoints.in_torch import load
+    from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 
-    Raises:
-        WeightsError: the weights are missing, damaged or of another kind.
-    """
-    import torch
-
-    from facial_keypoints.landmarks.network import (
-        KeypointNet,
-        KeypointNetConfig,
-        fold_batch_norm,
+    return load(
+        lambda config: KeypointNet(KeypointNetConfig.from_dict(config)), find_weights(weights, NAME)
     )
-    from keypoints_captions.weights import load_model
-
-    state, metadata = load_model(find_weights(weights, NAME))
-    network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
-    network.load_state_dict(state)
-    return fold_batch_norm(network).to(memory_format=torch.channels_last)
 
 
 def _in_torch(pair: Path, device: "torch.device") -> dict[str, Engine]:
+    from facial_keypoints.in_torch import in_fastest_precision
+    from facial_keypoints.landmarks.network import KeypointNet
+
     network = load_network(pair).to(device)
-    network.convolve_in(_network_precision(network))
+    side = network.config.input_size
+    network = in_fastest_precision(network, (side, side), KeypointNet.convolve_in)
     return {"": KeypointPredictor(network).engine}
-
-
-def _network_precision(network: "KeypointNet") -> "torch.dtype":
-    """The fastest number format for the CNN's convolutions on its device."""
-    import torch
-
-    from keypoints_captions.precision import fastest_precision
-
-    device = next(network.parameters()).device
-    size = network.config.input_size
-    crop = torch.zeros((1, 3, size, size), device=device).to(memory_format=torch.channels_last)
-
-    def run(precision: "torch.dtype") -> None:
-        copy.deepcopy(network).convolve_in(precision)(crop)  # the weights keep all their digits
-
-    return fastest_precision(device, run)
 
 
 def make_detector(

@@ -1,8 +1,9 @@
 """Fixtures that several test files share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -41,6 +42,20 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def run_main(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command's main in this process -> exit code, standard output, standard error."""
+
+    def call(main: Callable[[list[str]], int], *arguments: object) -> tuple[Any, str, str]:
+        try:
+            code: object = main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            code = error.code or 0
+        return code, *capsys.readouterr()
+
+    return call
 
 
 @pytest.fixture(scope="session")

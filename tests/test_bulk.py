@@ -100,6 +100,8 @@ def test_parts_know_what_is_done(tmp_path: Path) -> None:
 class Sizes:
     """A stand-in for a model: the photos' sizes, and no answer to an empty one."""
 
+    batch = 8
+
     def read(self, photo: bytes) -> int:
         if not photo:
             raise PhotoError("The file is empty.")
@@ -107,9 +109,6 @@ class Sizes:
 
     def handle(self, photos: list[int]) -> list[dict[str, Any]]:
         return [{"width": size, "faces": []} for size in photos]
-
-    def schema(self) -> pa.Schema:
-        return FORMATS.schema()
 
 
 def test_a_block_becomes_a_file_with_errors_and_again_the_same_file(tmp_path: Path) -> None:

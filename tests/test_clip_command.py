@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,21 +24,9 @@ def pipeline() -> FacialKeypoints:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pipeline: FacialKeypoints
-) -> Run:
-    """Run the command line in this process -> exit code, standard output, standard error."""
+def run(monkeypatch: pytest.MonkeyPatch, run_main: Run, pipeline: FacialKeypoints) -> Run:
     monkeypatch.setattr(command.FacialKeypoints, "load", lambda *_, **__: pipeline)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = command.main([str(argument) for argument in arguments])
-        except SystemExit as error:
-            code = int(error.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    return partial(run_main, command.main)
 
 
 @pytest.fixture(scope="module")

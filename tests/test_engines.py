@@ -57,6 +57,13 @@ def test_weights_without_onnx_files_run_in_torch(tmp_path: Path) -> None:
         load_engines(tmp_path / "x", [""], None, "tensorflow", lambda device: {})
 
 
+def test_a_gpu_without_torch_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for choice in ({"device": "cuda"}, {"engine": "torch"}):
+        with pytest.raises(WeightsError, match=r"pip install .*\[torch\]"):
+            Captioner.load(**choice)
+
+
 def test_no_torch_where_the_engine_serves() -> None:
     check = (
         "import sys\n"

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,9 @@ def stand_in_faces(image: np.ndarray) -> list[Face]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command line in this process -> exit code, standard output, standard error."""
+def run(monkeypatch: pytest.MonkeyPatch, run_main: Run) -> Run:
     monkeypatch.setattr(command.FacialKeypoints, "load", lambda *_, **__: stand_in)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        try:
-            code = command.main([str(argument) for argument in arguments])
-        except SystemExit as error:
-            code = int(error.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+    return partial(run_main, command.main)
 
 
 def save_photo(path: Path, faces: int = 1, size: tuple[int, int] = (48, 40)) -> Path:

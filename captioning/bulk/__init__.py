@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from captioning.captioner import Captioner
+from captioning.captioner import BATCH, Captioner
 from captioning.export import FORMATS, Record
 from captioning.options import SearchOptions, add_search_arguments
 from keypoints_captions.bulk.command import bulk_parser, run_bulk
@@ -16,7 +16,7 @@ from keypoints_captions.results.formats import Entry
 class CaptionModel:
     """What an actor holds: the captioner."""
 
-    schema = staticmethod(FORMATS.schema)
+    batch = BATCH
 
     def __init__(self, weights: str | None, device: str | None, search: SearchOptions) -> None:
         self.captioner, self.search = Captioner.load(weights, device), search
@@ -26,10 +26,9 @@ class CaptionModel:
         return self.captioner.preprocessing.read(photo)
 
     def handle(self, photos: list[np.ndarray]) -> list[Entry]:
-        """A record of each photo, without its name."""
+        """A record of each photo; its name is left empty."""
         found = self.captioner.caption(self.captioner.look_at(photos), self.search)
-        entries = (FORMATS.entry(Record("", tuple(captions))) for captions in found)
-        return [{name: value for name, value in e.items() if name != "file"} for e in entries]
+        return [FORMATS.entry(Record("", tuple(captions))) for captions in found]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from facial_keypoints.export import FORMATS, Record
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
+from keypoints_captions.batches import BATCH
 from keypoints_captions.bulk.command import bulk_parser, run_bulk
 from keypoints_captions.command_line import exit_with
 from keypoints_captions.photos.reader import read_photo
@@ -16,7 +17,7 @@ from keypoints_captions.results.formats import Entry
 class KeypointModel:
     """What an actor holds: the keypoint pipeline."""
 
-    schema = staticmethod(FORMATS.schema)
+    batch = BATCH
 
     def __init__(self, weights: str | None, detector: str, device: str | None) -> None:
         self.find_faces = FacialKeypoints.load(weights, detector, device)
@@ -26,12 +27,11 @@ class KeypointModel:
         return read_photo(photo)
 
     def handle(self, photos: list[np.ndarray]) -> list[Entry]:
-        """A record of each photo, without its name."""
+        """A record of each photo; its name is left empty."""
         entries = []
         for image, faces in zip(photos, self.find_faces(photos), strict=True):
             height, width = image.shape[:2]
-            entry = FORMATS.entry(Record(file="", width=width, height=height, faces=faces))
-            entries.append({name: value for name, value in entry.items() if name != "file"})
+            entries.append(FORMATS.entry(Record(file="", width=width, height=height, faces=faces)))
         return entries
 
 

@@ -79,8 +79,10 @@ class CnnDetector:
         pair = find_weights(weights, NAME)
 
         def in_torch(device: "torch.device") -> dict[str, Engine]:
-            network = load_network(pair).to(device)
-            return {"": as_engine(network.to(_network_precision(network)), _whole)}
+            from facial_keypoints.in_torch import in_fastest_precision
+
+            network = in_fastest_precision(load_network(pair).to(device), (480, 640))
+            return {"": as_engine(network, _whole)}
 
         return cls(load_engines(pair, [""], device, engine, in_torch)[""])
 
@@ -174,33 +176,10 @@ def fit(image: np.ndarray, side: int, grey: int) -> tuple[np.ndarray, np.ndarray
 
 
 def load_network(weights: str | Path | None = None) -> "DetectorNet":
-    """The trained CNN in PyTorch, with batch norm folded, in eval mode, on the CPU.
-
-    Raises:
-        WeightsError: the weights are missing, damaged or of another kind.
-    """
-    import torch
-
+    """The trained CNN in PyTorch, see `facial_keypoints.in_torch.load`."""
     from facial_keypoints.detection.network import DetectorNet, DetectorNetConfig
-    from facial_keypoints.landmarks.network import fold_batch_norm
-    from keypoints_captions.weights import load_model
+    from facial_keypoints.in_torch import load
 
-    state, metadata = load_model(find_weights(weights, NAME))
-    network = DetectorNet(DetectorNetConfig.from_dict(metadata["config"])).eval()
-    network.load_state_dict(state)
-    return fold_batch_norm(network).to(memory_format=torch.channels_last)
-
-
-def _network_precision(network: "DetectorNet") -> "torch.dtype":
-    """The fastest number format for the CNN on its device."""
-    import torch
-
-    from keypoints_captions.precision import fastest_precision
-
-    device = next(network.parameters()).device
-    photo = torch.zeros((1, 3, 480, 640), device=device).to(memory_format=torch.channels_last)
-
-    def run(precision: "torch.dtype") -> None:
-        copy.deepcopy(network).to(precision)(photo)  # the weights keep all their digits
-
-    return fastest_precision(device, run)
+    return load(
+        lambda config: DetectorNet(DetectorNetConfig.from_dict(config)), find_weights(weights, NAME)
+    )

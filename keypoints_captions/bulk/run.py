@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from keypoints_captions.batches import BATCH, Outcome, run_batches
+from keypoints_captions.batches import Outcome, run_batches
 from keypoints_captions.bulk.listing import read_bytes
 from keypoints_captions.bulk.parts import Parts
 from keypoints_captions.photo_run import photo_bar
@@ -25,16 +25,18 @@ BLOCK = 128  # photos of one task, and of one Parquet file, at most
 
 
 class Model(Protocol):
-    """What an actor holds."""
+    """What an actor holds.
+
+    batch: photos that `handle` takes at once, at most.
+    """
+
+    batch: int
 
     def read(self, photo: bytes) -> Any:
         """What the networks take. Raises PhotoError."""
 
     def handle(self, photos: list[Any]) -> Sequence[Entry]:
-        """The record of each photo without "file", as the public JSON has it."""
-
-    def schema(self) -> "pyarrow.Schema":
-        """The columns of the records."""
+        """The record of each photo as the public JSON has it, but for "file"."""
 
 
 class Worker:
@@ -55,7 +57,9 @@ class Worker:
 
         rows = photos.to_pylist()
         sources = [os.fsdecode(row["source"]) for row in rows]
-        outcomes = run_batches(sources, self._read, self.model.handle, batch_size=BATCH, workers=1)
+        outcomes = run_batches(
+            sources, self._read, self.model.handle, batch_size=self.model.batch, workers=1
+        )
         found = [_record(row, outcome) for row, outcome in zip(rows, outcomes, strict=True)]
         self.parts.write(found)
         return pa.table({"done": [len(found)], "failed": [sum("error" in one for one in found)]})
@@ -84,6 +88,7 @@ def run_on_ray(
 
     started = not ray.is_initialized()
     if started:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to Ray's makers
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.WARNING)
     try:
         resources = ray.cluster_resources()
@@ -112,4 +117,4 @@ def run_on_ray(
 
 def _record(row: dict[str, Any], outcome: Outcome[str, Entry]) -> Entry:
     answer = {"error": outcome.error} if outcome.result is None else outcome.result
-    return as_row({"file": row["file"], **answer, "size": row["size"], "mtime": row["mtime"]})
+    return as_row(answer | {name: row[name] for name in ("file", "size", "mtime")})

@@ -31,14 +31,15 @@ def load_engines(
     Args:
         pair: path of NAME.safetensors and NAME.json, without a suffix.
         names: what follows the pair's own name in those of the graphs wanted, "" for nothing.
-        device: of torch; None for the best there is: a GPU that torch can use, else the CPU.
+        device: of torch; None for the best there is: a GPU, if torch is there and can use it, else
+            the CPU.
         engine: of `ENGINES`; "auto" takes OpenVINO on a CPU if it is installed and the pair has
             its ONNX files, else PyTorch.
         in_torch: loads the same networks in PyTorch.
         exact: compute in float32 on a CPU, whatever else it can.
 
     Raises:
-        WeightsError: files are missing or damaged, or OpenVINO is asked for and cannot be had.
+        WeightsError: files are missing or damaged, or the engine wanted cannot be had.
         ValueError: there is no such engine or device.
     """
     if engine not in ENGINES:
@@ -53,6 +54,11 @@ def load_engines(
         raise WeightsError(
             f"Expected OpenVINO (pip install openvino), a CPU and the ONNX files of {pair.name} "
             "(python -m train.export writes them); one of these is missing."
+        )
+    if not importlib.util.find_spec("torch"):
+        raise WeightsError(
+            f"Expected PyTorch for {pair.name} on a GPU, and where OpenVINO cannot run it: "
+            'pip install "keypoints-captions[torch]".'
         )
     from keypoints_captions.device import pick_device
 
@@ -78,7 +84,8 @@ def _is_cpu(device: "str | torch.device | None") -> bool:
     only where there are signs of a GPU."""
     if device is not None:
         return str(device) == "cpu"
-    if not (os.path.exists("/dev/nvidiactl") or shutil.which("nvidia-smi")):
+    signs = os.path.exists("/dev/nvidiactl") or shutil.which("nvidia-smi")
+    if not signs or not importlib.util.find_spec("torch"):
         return True
     from keypoints_captions.device import pick_device
 
