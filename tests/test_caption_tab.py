@@ -17,13 +17,13 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from captioning.__main__ import main
-from captioning.attention import heat_map, name_place
 from captioning.caption import Alternative, Caption, Word
 from captioning.captioner import Captioner
 from captioning.options import SearchOptions
 from tests.caption_world import make_captioner
 from train.benchmark.running_app import free_port
 from web.captions.answer import Answer, answer_photo, see_photo
+from web.captions.attention import heat_map, name_place
 from web.captions.downloads import json_file
 from web.captions.search_form import search_options
 from web.captions.tab import build_tab

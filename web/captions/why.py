@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from captioning.alt_text import alt_text
-from captioning.attention import heat_map, name_place
 from captioning.caption import Alternative, Caption, Word
 from captioning.options import SearchOptions
 from web.captions.answer import Answer, SeenPhoto, can_follow
+from web.captions.attention import heat_map, name_place
 from web.captions.words import percent
 from web.components import data_url
 
