@@ -5,6 +5,7 @@ import sys
 from keypoints_captions.cores import fit_threads
 from keypoints_captions.photos.reader import ignore_pillow_warnings
 from web.device.files import device_files
+from web.device.script import early_script
 from web.gradio_internals import admits, share_address
 from web.page import DELETE_AGE, DELETE_EVERY, build_page
 from web.server.device_route import compress_in_background, device_route
@@ -37,6 +38,7 @@ def main() -> None:
             health.routes(),
             MAX_UPLOAD,
             [device_route(files, admits)],
+            "" if options.auth else early_script(files),  # nobody gets a file before the login
             root_path=options.root_path,
             auth=options.auth,
             mcp_server=options.mcp,

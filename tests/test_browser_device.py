@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from facial_keypoints.export import CSV_COLUMNS
 from facial_keypoints.landmarks.markup import interocular_distance
@@ -103,6 +103,59 @@ def test_a_link_names_where_it_runs(browser: Browser, app_address: str) -> None:
     page.goto(f"{app_address}?view=live&runs=nowhere")
     expect(page.get_by_role("radio", name="On this device")).to_be_checked()
     page.close()
+
+
+COUNTED = """
+window.workers = 0;
+const Plain = Worker;
+window.Worker = class extends Plain {
+  constructor(...given) { super(...given); window.workers++; }
+};"""
+
+
+@pytest.fixture
+def before_the_view(browser: Browser) -> Iterator[tuple[Page, list[Route]]]:
+    """A page on which the live view's script does not come before its route goes on."""
+    page, held = opened(browser, "about:blank", COUNTED), list[Route]()
+    page.context.route("**/live/live.js", lambda route: held.append(route))
+    yield page, held
+    page.context.unroute("**/live/live.js")
+    page.close()
+
+
+def let_go(page: Page, held: list[Route]) -> None:
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+
+
+def test_a_choice_made_before_the_view_s_script_came_counts(
+    before_the_view: tuple[Page, list[Route]], app_address: str
+) -> None:
+    page, held = before_the_view
+    page.goto(f"{app_address}?view=live&runs=device")
+    server = page.get_by_role("radio", name="On the server")
+    server.click()
+    let_go(page, held)
+    start(page)
+    readout(page, "on the server")
+    expect(server).to_be_checked()
+    assert page.url == f"{app_address}?view=live&runs=server"
+
+
+def test_a_link_starts_the_networks_before_the_view_is_there(
+    before_the_view: tuple[Page, list[Route]], app_address: str
+) -> None:
+    page, held = before_the_view
+    page.goto(f"{app_address}?view=live")
+    page.wait_for_function("window.workers === 1")
+    let_go(page, held)
+    start(page)
+    readout(page, "on this device")
+    assert page.evaluate("window.workers") == 1  # the view uses what is there already
+    page.goto(f"{app_address}?view=live&runs=server")
+    expect(page.get_by_role("tab", name="Live")).to_be_visible()
+    assert page.evaluate("window.workers") == 0
 
 
 NO_SIMD = "WebAssembly.validate = () => false;"

@@ -214,7 +214,9 @@ def test_the_page_works_at_a_path_behind_nginx(
         expect(page.locator("#keypoints-photo img").first).to_have_js_property("complete", True)
         page.get_by_role("tab", name="Photo captions").click()
         expect(page.locator("#captions-told")).to_contain_text("%")
-        page.goto(f"{hosted.address}?view=live&runs=server")
+        page.get_by_role("tab", name="Facial keypoints").click()
+        page.get_by_role("tab", name="Live").click()
+        page.get_by_label("On the server").click()
         with page.expect_response(
             lambda answer: "/photos/gradio_api/component_server" in answer.url and answer.ok,
             timeout=LIMIT,

@@ -56,6 +56,7 @@ export class LiveView {
       device: new DeviceLink(sharedEngine(this.device), ...heard, {leave}),
       server: server && new ServerLink(server, ...heard),
     };
+    this.links.device.webgpu = this.runs.webgpu;
   }
 
   get link() { return this.links[this.runs.where]; }

@@ -12,7 +12,8 @@ export class Runs {
     this.usual = server && trouble ? "server" : server ? usual : "device";
     const asked = new URLSearchParams(location.search);
     const wanted = (asked.get("view") ?? "photo") === view ? asked.get("runs") : null;
-    this.where = this.allows(wanted) ? wanted : this.usual;
+    const early = root.querySelector("input[type=radio]:checked")?.value; // before this script came
+    this.where = [early, wanted].find((where) => this.allows(where)) ?? this.usual;
     this.root.hidden = !server && !navigator.gpu;
     this.fill();
     root.addEventListener("change", ({target}) => this.change(target));

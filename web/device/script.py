@@ -5,6 +5,19 @@ import json
 from web.device.files import DeviceFiles
 from web.device.setup import page_setup
 
+_WHOLE = """
+for (const group of ["engine", "models", "scripts"]) {
+  given.device[group] = new URL(given.device[group], new URL(".", location.href)).href;
+}"""
+_EARLY = """(async () => {
+const asked = new URLSearchParams(location.search);
+if (asked.get("view") !== "live" || asked.get("tab") === "captions") return;
+if (asked.get("runs") === "server" || navigator.connection?.saveData) return;
+%s
+const {sharedEngine, whyNot} = await import(given.device.scripts + "device/engine.js");
+if (!whyNot(given.device)) await sharedEngine(given.device).load();
+})().catch(() => {}); // said once it is needed
+"""
 _FAILED = "A part of the page could not be loaded. Reload the page."
 
 
@@ -15,10 +28,7 @@ def start_script(files: DeviceFiles, module: str, name: str) -> str:
     """
     given = {"setup": page_setup(), "device": files.describe()}
     return f"""
-const given = {json.dumps(given)};
-for (const group of ["engine", "models", "scripts"]) {{
-  given.device[group] = new URL(given.device[group], new URL(".", location.href)).href;
-}}
+const given = {json.dumps(given)};{_WHOLE}
 const page = {{
   ...given,
   server: typeof server === "undefined" ? null : server,
@@ -31,3 +41,9 @@ import(given.device.scripts + {json.dumps(module)})
     element.querySelector("[data-failed]").textContent = {json.dumps(_FAILED)};
   }});
 """
+
+
+def early_script(files: DeviceFiles) -> str:
+    """JavaScript for the page's head: a link to the live view on this device fetches and starts the
+    networks while the page itself is still coming."""
+    return _EARLY % f"const given = {json.dumps({'device': files.describe()})};{_WHOLE}"

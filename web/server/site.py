@@ -23,6 +23,7 @@ def build_site(
     routes: Sequence[Route],
     max_upload: int,
     own: Sequence[Route] = (),
+    early: str = "",
     **options: Any,
 ) -> FastAPI:
     """The page at `/`, with the routes beside it.
@@ -31,9 +32,11 @@ def build_site(
         routes: reached without login or middleware.
         own: of the page itself, behind its middleware.
         max_upload: bytes of the largest file accepted.
+        early: JavaScript that runs before the page is there.
         options: more of `gr.mount_gradio_app`.
     """
     set_launched(page, SESSIONS)
+    scripts = [(ASSETS / name).read_text() for name in SCRIPTS]
     site = FastAPI(routes=list(routes), openapi_url=None)
     return gr.mount_gradio_app(
         site,
@@ -50,7 +53,7 @@ def build_site(
         theme=build_theme(),
         favicon_path=str(ASSETS / "favicon.png"),
         css_paths=[ASSETS / name for name in STYLES],
-        head="".join(f"<script>{(ASSETS / name).read_text()}</script>" for name in SCRIPTS),
+        head="".join(f"<script>{script}</script>" for script in [early, *scripts]),
         app_kwargs={
             "routes": list(own),
             "middleware": middleware(max_upload),
