@@ -97,4 +97,6 @@ def require_ray(purpose: str) -> None:
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
-        raise InputError(f'{purpose} needs Ray: pip install "keypoints-captions[bulk]"') from error
+        raise InputError(
+            f'{purpose} needs Ray ({error}): pip install "keypoints-captions[bulk]"'
+        ) from error
