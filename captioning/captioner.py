@@ -179,9 +179,10 @@ class Captioner(HubModel):
         steps = load_engines(
             folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact
         )
-        facts: dict[str, Any] = read_facts(folder / DECODER_NAME)["architecture"]
-        speaker = EngineSpeaker(seer, steps["_start"], steps["_step"])
-        captioner = cls(speaker, words, facts.get("attention", True))
+        facts: dict[str, Any] = read_facts(folder / DECODER_NAME)
+        tag_of = facts["votes"]["tag_of"] if "votes" in facts else None
+        speaker = EngineSpeaker(seer, steps["_start"], steps["_step"], tag_of)
+        captioner = cls(speaker, words, facts["architecture"].get("attention", True))
         captioner.pairs = tuple(folder / name for name in cls.PAIRS)
         return captioner
 

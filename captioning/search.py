@@ -64,6 +64,27 @@ def drain(search: Generator[Step, None, Result]) -> Result:
             return stop.value
 
 
+class _Lift:
+    """What the photos add to the log-probabilities of sequences, see `Speaker.lift`.
+
+    rows: (N, tags + 1) float32 of each sequence, 0 for the tags of its words; the last for words
+    without a tag.
+    """
+
+    def __init__(self, lift: np.ndarray, tag_of: Sequence[int]) -> None:
+        self.rows = np.concatenate([lift, np.zeros_like(lift[:, :1])], axis=1)
+        self._tag_of = np.array(tag_of)  # -1 is the last column
+
+    def forget(self, words: np.ndarray) -> None:
+        """The sequences have said these words, (N,)."""
+        self.rows[np.arange(len(words)), self._tag_of[words]] = 0
+
+    def add(self, log_probabilities: np.ndarray) -> np.ndarray:
+        lifted = log_probabilities + self.rows[:, self._tag_of]
+        most = lifted.max(1, keepdims=True)
+        return lifted - (most + np.log(np.exp(lifted - most).sum(1, keepdims=True)))
+
+
 class Rows:
     """Sequences in the making: their words, their state, and the way that each has come.
 
@@ -79,7 +100,7 @@ class Rows:
         self.told = np.zeros((count, 0), np.float32)
         self._way = np.zeros((count, 0), np.int64)  # each step's row that a sequence was then
         self.state = speaker.start(photos)
-        self._lift = speaker.lift(photos)
+        self._lift = _Lift(speaker.lift(photos), speaker.tag_of) if speaker.tag_of else None
         every = np.arange(count)
         for word in given:
             self.say()
@@ -89,8 +110,8 @@ class Rows:
     def say(self) -> np.ndarray:
         """The log-probabilities, (N, V) float32, of each row's next word."""
         said = self.speaker.step(self.photos, self.state, np.ascontiguousarray(self.words[:, -1]))
-        if self._lift is not None:
-            said = said._replace(log_probabilities=self._lifted(said.log_probabilities, self._lift))
+        if self._lift:
+            said = said._replace(log_probabilities=self._lift.add(said.log_probabilities))
         self.history.append(said)
         self.state = said.state
         return said.log_probabilities
@@ -101,6 +122,8 @@ class Rows:
         self._keep(rows)
         self.words = np.concatenate([self.words, words[:, None]], axis=1)
         self.told = np.concatenate([self.told, told[:, None]], axis=1)
+        if self._lift:
+            self._lift.forget(words)
         self._way = np.concatenate([self._way, rows[:, None]], axis=1)
 
     def way(self, row: int) -> list[int]:
@@ -120,17 +143,11 @@ class Rows:
         """The first photo's first sequence."""
         return Step(self.words[0, 1:].tolist(), self.told[0].tolist())
 
-    def _lifted(self, log_probabilities: np.ndarray, lift: np.ndarray) -> np.ndarray:
-        """With the photos' lift of the words that a row has not yet said."""
-        lift = lift.repeat(len(self.words) // len(lift), 0)
-        np.put_along_axis(lift, self.words, 0, 1)
-        lift += log_probabilities
-        most = lift.max(1, keepdims=True)
-        return lift - (most + np.log(np.exp(lift - most).sum(1, keepdims=True)))
-
     def _keep(self, rows: np.ndarray) -> None:
         self.words, self.told, self._way = self.words[rows], self.told[rows], self._way[rows]
         self.state = self.speaker.take(self.state, rows)
+        if self._lift:
+            self._lift.rows = self._lift.rows[rows]
 
 
 @dataclass(frozen=True)

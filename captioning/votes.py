@@ -3,15 +3,14 @@
 Each place of the encoder's grid votes for each of some thousand content words. A word's votes are
 averaged with weights that favour the strongest places (class-specific residual attention, Zhu and
 Wu, ICCV 2021). The search adds them to the decoder's log-probabilities, as far as they exceed what
-is voted for a word on average: a product of two experts (Hinton 2002), of which one has learnt
-sentences and the other, apart from it, what photos show.
+is voted for a word on average, until the word is said: a product of two experts (Hinton 2002), of
+which one has learnt sentences and the other, apart from it, what photos show.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,7 +46,7 @@ class VoteFacts:
 
     tags: Sequence[str]
     tag_of: Sequence[int]
-    strength: float = 0.35
+    strength: float = 0.6
     lowest: float = -3.0
     highest: float = 4.0
 
@@ -57,19 +56,14 @@ class VoteFacts:
 
 
 class WordVotes(nn.Module):
-    """(B, P, C) grid to the lift of each word, (B, V) float32: what is added to its
-    log-probability until it has been said."""
-
-    tag_of: Tensor
+    """(B, P, C) grid to the lift of each tag, (B, tags) float32: what is added to the
+    log-probabilities of its words until one of them is said."""
 
     def __init__(self, facts: VoteFacts) -> None:
         super().__init__()
         self.facts = facts
         self.votes = GridVotes(len(facts.tags))  # less each word's average
-        tag_of = torch.tensor(facts.tag_of)
-        self.register_buffer("tag_of", tag_of.where(tag_of >= 0, len(facts.tags)), persistent=False)
 
     def forward(self, grid: Tensor) -> Tensor:
-        above = self.votes(grid).clamp(self.facts.lowest, self.facts.highest)
-        none = torch.zeros_like(above[:, :1])
-        return self.facts.strength * torch.cat([above, none], 1).index_select(1, self.tag_of)
+        above = self.votes(grid)
+        return self.facts.strength * above.clamp(self.facts.lowest, self.facts.highest)

@@ -27,6 +27,8 @@ def spoken(logits: Tensor) -> Tensor:
 class TorchSpeaker:
     """A decoder as it is, in training too; see `captioning.engine.speaker.Speaker`."""
 
+    tag_of = None
+
     def __init__(self, decoder: AnyDecoder) -> None:
         self.decoder = decoder
 
@@ -37,8 +39,8 @@ class TorchSpeaker:
         with torch.no_grad():
             return self.decoder.start(photos)
 
-    def lift(self, photos: Photos) -> None:
-        return None
+    def lift(self, photos: Photos) -> np.ndarray:
+        raise NotImplementedError("the votes are heard through an engine")
 
     def take(self, state: State, rows: np.ndarray) -> State:
         return state.take(torch.from_numpy(rows).to(state.hidden.device))

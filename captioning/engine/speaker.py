@@ -35,8 +35,13 @@ class Speaker(Protocol):
         """The state of one sequence a photo before <start>."""
         ...
 
-    def lift(self, photos: Any) -> np.ndarray | None:
-        """(B, V) float32, added to each word's log-probability until it has been said; or None."""
+    @property
+    def tag_of(self) -> Sequence[int] | None:
+        """The tag of each word of the vocabulary, -1 without one; None where nothing is lifted."""
+        ...
+
+    def lift(self, photos: Any) -> np.ndarray:
+        """(B, tags) float32, added to the log-probabilities of a tag's words until one is said."""
         ...
 
     def take(self, state: Any, rows: np.ndarray) -> Any:
@@ -52,7 +57,7 @@ class Photos(NamedTuple):
     """What the networks have read of B photos, once for all searches.
 
     places: (B, P, S) float32, what the attention reads. hidden, cell: (B, S) float32, the state
-    before <start>. lift: (B, V) float32 or None, see `Speaker.lift`.
+    before <start>. lift: (B, tags) float32, see `Speaker.lift`; None for a decoder without.
     """
 
     places: np.ndarray
@@ -78,11 +83,14 @@ class State(NamedTuple):
 class EngineSpeaker:
     """The captioner's networks in an engine: photos to `Photos`, and a `Speaker` for them.
 
-    encoder, start, step: see `captioning.engine.whole`.
+    encoder, start, step: see `captioning.engine.whole`. tag_of: see `Speaker.tag_of`.
     """
 
-    def __init__(self, encoder: Engine, start: Engine, step: Engine) -> None:
+    def __init__(
+        self, encoder: Engine, start: Engine, step: Engine, tag_of: Sequence[int] | None = None
+    ) -> None:
         self.encoder, self._start, self._step = encoder, start, step
+        self.tag_of = tag_of
 
     def look(self, squares: Sequence[np.ndarray]) -> Photos:
         """Encodes photos that `Preprocessing.squash` has made square."""
@@ -93,7 +101,8 @@ class EngineSpeaker:
     def count(self, photos: Photos) -> int:
         return len(photos.places)
 
-    def lift(self, photos: Photos) -> np.ndarray | None:
+    def lift(self, photos: Photos) -> np.ndarray:
+        assert photos.lift is not None
         return photos.lift
 
     def start(self, photos: Photos) -> State:

@@ -64,8 +64,8 @@ class DecoderStart(nn.Module):
             "cell": Port("float32", ("batch", size), "the rest of that state"),
         }
         if self.network.votes:
-            lift = "what the photo adds to each word's log_probabilities until it is said"
-            ports["lift"] = Port("float32", ("batch", self.network.config.vocabulary_size), lift)
+            lift = "what the photo adds to log_probabilities of a tag's words until one is said"
+            ports["lift"] = Port("float32", ("batch", len(self.network.votes.facts.tags)), lift)
         return ports
 
     def forward(self, grid: Tensor) -> tuple[Tensor, ...]:

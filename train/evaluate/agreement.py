@@ -73,7 +73,8 @@ def captions(folder: Path, weights: Path, most: int | None) -> None:
         for name, module in NETWORKS[pair](weights).items()
     }
     exact = Captioner.load(weights, exact=True)
-    exact.speaker = EngineSpeaker(*networks.values())
+    seer, begin, step = networks.values()
+    exact.speaker = EngineSpeaker(seer, begin, step, exact.speaker.tag_of)
     for name in ("coco_val", "flickr8k_val"):
         photos = load_set(str(folder / f"{name}.json"))[:most]
         same = 0
