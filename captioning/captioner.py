@@ -305,7 +305,7 @@ class Captioner(HubModel):
 
     def _describe(self, found: list[list[Found]], options: SearchOptions) -> list[list[Caption]]:
         return [
-            _distinct(self._tell(caption, options) for caption in captions)[: options.num_captions]
+            _distinct((self._tell(caption, options) for caption in captions), options.num_captions)
             for captions in found
         ]
 
@@ -344,11 +344,13 @@ class Captioner(HubModel):
         )
 
 
-def _distinct(captions: Iterable[Caption]) -> list[Caption]:
-    """The first of those with the same text: neutral words can make two captions one."""
+def _distinct(captions: Iterable[Caption], most: int) -> list[Caption]:
+    """The first of different texts, `most` at most: neutral words can make two captions one."""
     found: dict[str, Caption] = {}
     for caption in captions:
         found.setdefault(caption.text, caption)
+        if len(found) == most:
+            break
     return list(found.values())
 
 

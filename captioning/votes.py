@@ -46,7 +46,7 @@ class VoteFacts:
 
     tags: Sequence[str]
     tag_of: Sequence[int]
-    strength: float = 0.6
+    strength: float = 0.45
     lowest: float = -3.0
     highest: float = 4.0
 
