@@ -50,10 +50,10 @@ def build_page(
         _connect(faces, captions)
         build_api_section()
         gr.HTML(
-            '<p class="privacy">The live camera stays on your device unless you choose the server. '
-            "Photos and videos are sent only to the machine that runs this page. It deletes files "
-            f"after {DELETE_AGE // 60} minutes and results when you close the page; it never "
-            "stores the camera's pictures.</p>"
+            '<p class="privacy">The live camera stays on your device unless you choose the server, '
+            "and so does a photo that you keep there. Other photos and videos are sent only to the "
+            f"machine that runs this page. It deletes files after {DELETE_AGE // 60} minutes and "
+            "results when you close the page; it never stores the camera's pictures.</p>"
         )
         _forget_when_closed(page)
     models = {"keypoints": faces.model, "captions": captions.model}
