@@ -21,7 +21,7 @@ VERSION = "1.0.0"
 
 
 def main() -> None:
-    """Starts the page, prints its address, then loads the models and serves until stopped."""
+    """Starts the page, prints its address, loads the models meanwhile and serves until stopped."""
     options = parse_options()
     return_memory()
     fit_threads()
@@ -32,6 +32,8 @@ def main() -> None:
     files = device_files(options.weights)
     page, queue, models = build_page(files, options.weights, options.device)
     health = Health(models, VERSION)
+    for model in models.values():
+        model.start()
     try:
         site = build_site(
             page,
@@ -53,8 +55,6 @@ def main() -> None:
     print(
         f"Open {server.address}" + (f" or, from anywhere, {public}" if public else ""), flush=True
     )
-    for model in models.values():
-        model.start()
     compress_in_background(files)
     server.wait()
     server.stop(queue, health)

@@ -175,9 +175,9 @@ class Captioner(HubModel):
 
             return decoder_engines(load_decoder(folder), words.preprocessing, device)
 
-        seer = load_engines(folder / ENCODER_NAME, [""], device, engine, encoder, exact)[""]
+        seer = load_engines(folder / ENCODER_NAME, [""], device, engine, encoder, exact, True)[""]
         steps = load_engines(
-            folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact
+            folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact, True
         )
         facts: dict[str, Any] = read_facts(folder / DECODER_NAME)
         tag_of = facts["votes"]["tag_of"] if "votes" in facts else None

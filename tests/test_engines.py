@@ -9,6 +9,7 @@ import pytest
 
 from captioning import Captioner
 from facial_keypoints import FacialKeypoints
+from facial_keypoints.detection.cnn import CnnDetector
 from keypoints_captions.engines.choice import load_engines
 from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import WeightsError
@@ -16,6 +17,11 @@ from tests.caption_world import make_captioner
 from train.benchmark.running_app import ROOT
 
 pytest.importorskip("openvino", reason="no package of it for this machine")
+from keypoints_captions.engines.on_openvino import (
+    _COMMON,
+    _MOST_FIXED,
+    OpenVinoEngine,
+)
 
 
 def test_faces_are_those_of_torch(examples: Path) -> None:
@@ -47,6 +53,24 @@ def test_captions_are_those_of_torch(examples: Path, monkeypatch: pytest.MonkeyP
         for one, other in zip(mine[0].words, theirs[0].words, strict=True):
             assert one.attention is not None and other.attention is not None
             np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)
+
+
+def test_common_sizes_are_planned_for_and_answered_alike() -> None:
+    engine = CnnDetector.load(engine="openvino").engine
+    assert isinstance(engine, OpenVinoEngine)
+    random = np.random.default_rng(0)
+    sizes = [(64, 96), (96, 64), (64, 64), (96, 96)]
+    for height, width in sizes:
+        canvases = random.integers(0, 256, (3, height, width, 3), np.uint8)
+        at_first, *_, later = (engine(canvases=canvases) for _ in range(_COMMON))
+        for name, values in at_first.items():
+            assert values.shape == later[name].shape
+            np.testing.assert_allclose(values, later[name], atol=0.5)  # pixels
+    planned = [shape for ((_, shape),) in engine._fixed]
+    assert planned == [(*size, 3) for size in sizes[:_MOST_FIXED]]
+    for _ in range(2 * _COMMON):
+        engine(canvases=canvases)
+    assert len(engine._fixed) == _MOST_FIXED and (("canvases", (96, 96, 3)),) in engine._fixed
 
 
 def test_weights_without_onnx_files_run_in_torch(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 `requirements.txt` admits only the minor versions of Gradio that these were tested with. The package
 `web` imports this module first, so that the patches are in place before any component is made.
 
-Four patches:
+Five patches:
 
 1. No type stubs: Gradio renders them while it is imported, half of its four seconds, and would
    write a .pyi file beside each of our components.
-2. No fetching: Gradio would download any address that a visitor gives in place of a file.
-3. `PageBlocks`: a log line for each event, and no traceback for values that no page sends.
-4. `RequestQueue`: a bounded queue that tells all waiting visitors their place.
+2. Nothing is imported that no visitor needs: pandas, which is 66 MiB and a third of a second, comes
+   at its first use, and the command lines of Gradio and httpx not at all.
+3. No fetching: Gradio would download any address that a visitor gives in place of a file.
+4. `PageBlocks`: a log line for each event, and no traceback for values that no page sends.
+5. `RequestQueue`: a bounded queue that tells all waiting visitors their place.
 
 A fifth, in the browser: `assets/answer_stream.js`, without which an answer may never arrive.
 
@@ -19,11 +21,14 @@ And uses of names that Gradio does not document: `set_launched`, `admits`, `forg
 """
 
 import asyncio
+import importlib
 import inspect
 import logging
 import secrets
+import sys
 import time
 from collections import OrderedDict
+from types import ModuleType
 from typing import Any, Literal, NoReturn
 from unittest.mock import patch
 
@@ -41,6 +46,20 @@ def _find_but_gradio(thing: Any) -> str:
         raise OSError("a class of Gradio, while Gradio is imported")
     return _find(thing)
 
+
+class _Later(ModuleType):
+    """A module that is imported when something of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+sys.modules.setdefault("pandas", _Later("pandas"))
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+_commands = sys.modules.setdefault("gradio.cli", ModuleType("gradio.cli"))
+_commands.__dict__.setdefault("deploy", None)
 
 # For every component class, Gradio reads the source, renders the class's type stub anew and
 # compares it with the .pyi file beside it. It skips a class whose file cannot be found, so none of

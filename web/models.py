@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Generic, Literal, TypeVar
 
 from keypoints_captions.cores import usable_cores
+from web.server.memory import trim_memory
 
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class Background(Generic[T]):
         try:
             with _turn:
                 result = self._load()
+            trim_memory()
             self._result.set_result(result)
         except BaseException as error:  # raised by `get`
             _log.error("a model could not be loaded: %s: %s", type(error).__name__, error)

@@ -113,10 +113,10 @@ def decode(maps: list[Tensor]) -> Cells:
     values = torch.cat(flat, dim=1).float()
     centre, stride = cell_grid([level.shape[-2:] for level in maps], values.device)
     # Edges lie at exp(v) strides from the cell's centre, points at v strides.
-    reach = torch.exp(values[..., 1:5].clamp(max=5.0)) * stride[:, None]
-    box = torch.cat([centre - reach[..., :2], centre + reach[..., 2:]], dim=-1)
-    points = values[..., 5:].unflatten(-1, (NUM_FIVE, 2)) * stride[:, None, None]
-    return Cells(values[..., 0], box, points + centre[:, None])
+    outwards = torch.tensor([-1.0, -1.0, 1.0, 1.0], device=values.device) * stride[:, None]
+    box = centre.repeat(1, 2) + torch.exp(values[..., 1:5].clamp(max=5.0)) * outwards
+    points = centre.repeat(1, NUM_FIVE) + values[..., 5:] * stride[:, None]
+    return Cells(values[..., 0], box, points.unflatten(-1, (NUM_FIVE, 2)))
 
 
 def cell_grid(sizes: list[torch.Size], device: torch.device) -> tuple[Tensor, Tensor]:

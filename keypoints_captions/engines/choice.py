@@ -25,6 +25,7 @@ def load_engines(
     engine: str,
     in_torch: "Callable[[torch.device], Mapping[str, Engine]]",
     exact: bool = False,
+    small: bool = False,
 ) -> dict[str, Engine]:
     """Networks of a pair of files, by those names.
 
@@ -36,7 +37,7 @@ def load_engines(
         engine: of `ENGINES`; "auto" takes OpenVINO on a CPU if it is installed and the pair has
             its ONNX files, else PyTorch.
         in_torch: loads the same networks in PyTorch.
-        exact: compute in float32 on a CPU, whatever else it can.
+        exact, small: as `OpenVinoEngine` takes them.
 
     Raises:
         WeightsError: files are missing or damaged, or the engine wanted cannot be had.
@@ -49,7 +50,10 @@ def load_engines(
         files = {name: pair.with_name(f"{pair.name}{name}.onnx") for name in names}
         present = all(file.stem in graphs and file.is_file() for file in files.values())
         if present and importlib.util.find_spec("openvino"):
-            return {name: _openvino(file, graphs[file.stem], exact) for name, file in files.items()}
+            return {
+                name: _openvino(file, graphs[file.stem], exact, small)
+                for name, file in files.items()
+            }
     if engine == "openvino":
         raise WeightsError(
             f"Expected OpenVINO (pip install openvino), a CPU and the ONNX files of {pair.name} "
@@ -65,11 +69,11 @@ def load_engines(
     return dict(in_torch(pick_device(device)))
 
 
-def _openvino(file: Path, facts: Mapping[str, Any], exact: bool) -> Engine:
+def _openvino(file: Path, facts: Mapping[str, Any], exact: bool, small: bool) -> Engine:
     from keypoints_captions.engines.on_openvino import OpenVinoEngine
 
     check_file(file, facts)
-    return OpenVinoEngine(file, _ports(facts["inputs"]), _ports(facts["outputs"]), exact)
+    return OpenVinoEngine(file, _ports(facts["inputs"]), _ports(facts["outputs"]), exact, small)
 
 
 def _ports(facts: Mapping[str, Any]) -> Ports:
