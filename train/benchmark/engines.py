@@ -4,12 +4,14 @@
     python -m train.evaluate engines --engine openvino --threads 1    (one line of the table)
 
 Each engine and number of threads runs in a process of its own, one after the other. Milliseconds
-are medians of single calls; "both cores" is what two callers at once get done in a second; start is
-the import of the engine and the loading of all networks.
+are medians of single calls; in brackets is what two callers at once get done in a second; start is
+the import of the engine and the loading of all networks. PyTorch's bfloat16 is `torch.autocast`;
+"served" is OpenVINO as the libraries use it, with a stream for each thread.
 """
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -30,7 +32,7 @@ SIZES = {
     "captioning_encoder": {"batch": 1},
     "captioning_decoder_step": {"batch": 1, "sequences": 3},
 }
-ENGINES = ("torch", "torch bf16", "onnxruntime", "openvino f32", "openvino")
+ENGINES = ("torch", "torch bf16", "onnxruntime", "openvino f32", "openvino", "served")
 
 Call = Callable[[dict[str, np.ndarray]], Any]
 
@@ -138,6 +140,25 @@ def _openvino(engine: str, threads: int, weights: Path) -> dict[str, Call]:
     return calls
 
 
+def _served(engine: str, threads: int, weights: Path) -> dict[str, Call]:
+    from keypoints_captions.engines.choice import load_engines
+
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    calls: dict[str, Call] = {}
+    for name in SIZES:
+        pair, small = pair_of(name), name.startswith("captioning")
+        graph = name.removeprefix(pair)
+        run = load_engines(weights / pair, [graph], "cpu", "openvino", lambda _: {}, small=small)[
+            graph
+        ]
+
+        def call(inputs: dict[str, np.ndarray], run: Any = run) -> Any:
+            return run(**inputs)
+
+        calls[name] = call
+    return calls
+
+
 def _torch(engine: str, threads: int, weights: Path) -> dict[str, Call]:
     import torch
 
@@ -161,7 +182,7 @@ def _torch(engine: str, threads: int, weights: Path) -> dict[str, Call]:
     return calls
 
 
-_LOADERS = {"onnxruntime": _onnxruntime, "openvino": _openvino, "torch": _torch}
+_LOADERS = {"onnxruntime": _onnxruntime, "openvino": _openvino, "torch": _torch, "served": _served}
 
 
 def _median_ms(call: Call, inputs: dict[str, np.ndarray], seconds: float) -> float:

@@ -66,26 +66,26 @@ def keypoints(folder: Path, weights: Path, most: int | None) -> None:
 
 def captions(folder: Path, weights: Path, most: int | None) -> None:
     """The share of photos whose caption is the same, of each validation set."""
-    served = Captioner.load(weights, exact=True)
+    served, exact = Captioner.load(weights), Captioner.load(weights, exact=True)
+    reference = Captioner.load(weights, exact=True)
     networks = {
         name: on_torch.TorchEngine(module)
         for pair in ("captioning_encoder", "captioning_decoder")
         for name, module in NETWORKS[pair](weights).items()
     }
-    exact = Captioner.load(weights, exact=True)
     seer, begin, step = networks.values()
-    exact.speaker = EngineSpeaker(seer, begin, step, exact.speaker.tag_of)
+    reference.speaker = EngineSpeaker(seer, begin, step, reference.speaker.tag_of)
     for name in ("coco_val", "flickr8k_val"):
         photos = load_set(str(folder / f"{name}.json"))[:most]
-        same = 0
+        same = np.zeros(2, int)
         for start in range(0, len(photos), BATCH):
             part = photos[start : start + BATCH]
             squares = [photo_square(photo, served.preprocessing) for photo in part]
-            texts = [
+            *mine, theirs = (
                 [found[0].text for found in one.caption(one.look_at(squares), SearchOptions())]
-                for one in (served, exact)
-            ]
-            same += sum(a == b for a, b in zip(*texts, strict=True))
-        print(
-            f"{served.speaker.encoder.name}, {name}: {same / len(photos):.1%} of {len(photos)} same"
-        )
+                for one in (served, exact, reference)
+            )
+            same += (np.array(mine) == np.array(theirs)).sum(1)
+        for one, count in zip((served, exact), same, strict=True):
+            told = f"{count / len(photos):.1%} of {len(photos)} the same"
+            print(f"{one.speaker.encoder.name}, {name}: {told}")
