@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from captioning import Captioner
+from captioning.vocabulary import START
 from facial_keypoints import FacialKeypoints
 from facial_keypoints.detection.cnn import CnnDetector
 from keypoints_captions.engines.choice import load_engines
@@ -53,6 +54,22 @@ def test_captions_are_those_of_torch(examples: Path, monkeypatch: pytest.MonkeyP
         for one, other in zip(mine[0].words, theirs[0].words, strict=True):
             assert one.attention is not None and other.attention is not None
             np.testing.assert_allclose(one.attention, other.attention, atol=1e-3)
+
+
+def test_weights_in_bfloat16_change_little(examples: Path) -> None:
+    quick = Captioner.load(device="cpu", engine="openvino")
+    exact = Captioner.load(device="cpu", engine="openvino", exact=True)
+    photos = [read_photo(examples / f"{name}.jpg") for name in ("cat", "coffee")]
+    mine, theirs = quick.look(photos), exact.look(photos)
+    for one, other in zip(mine[:3], theirs[:3], strict=True):
+        assert np.abs(one - other).mean() < 0.02 * np.abs(other).mean()
+    said, known = (
+        captioner.speaker.step(theirs, captioner.speaker.start(theirs), np.full(2, START))
+        for captioner in (quick, exact)
+    )
+    spoken = np.isfinite(known.log_probabilities)
+    apart = said.log_probabilities[spoken] - known.log_probabilities[spoken]
+    assert np.abs(apart).mean() < 0.05
 
 
 def test_common_sizes_are_planned_for_and_answered_alike() -> None:
