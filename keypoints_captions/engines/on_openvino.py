@@ -7,7 +7,6 @@ and without: `python -m train.evaluate engines`; weights/ENGINES.md has the tabl
 import contextlib
 import sys
 import threading
-from collections import Counter
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
@@ -24,11 +23,9 @@ from keypoints_captions.cores import usable_cores  # noqa: E402
 from keypoints_captions.engines.engine import Engine  # noqa: E402
 from keypoints_captions.engines.ports import Ports  # noqa: E402
 
-Shapes = tuple[tuple[str, tuple[int, ...]], ...]  # of a call's inputs by name, but for the batch
-
-#: A network that takes pictures of any size needs a third less time, and 20 MB, where it is planned
-#: for one: so many shapes get a plan of their own, each when it comes for the so many-th time.
-_MOST_FIXED, _COMMON = 3, 3
+#: Heights and widths, 4:3, 3:2 and 16:9, that a network for any size is planned for, each when it
+#: first comes: a third less time, for 20 MB. An answer depends on nothing else.
+_PLANNED = {(480, 640), (640, 480), (448, 640), (640, 448), (384, 640), (640, 384)}
 
 #: What computes in bfloat16 wherever its weights are in it, and what does if all its inputs are.
 _NARROW = {"Convolution", "MatMul"}
@@ -79,27 +76,26 @@ class OpenVinoEngine(Engine):
         self.name = f"OpenVINO {precision}"
         self._settings, self._file = settings, file
         self._any = self._pool(self._model)
-        self._met: Counter[Shapes] = Counter()
-        self._fixed: dict[Shapes, LifoQueue] = {}
-        self._choosing = threading.Lock()
+        self._planned: dict[tuple[int, int], LifoQueue] = {}
+        self._planning = threading.Lock()
         self._is_wide = any({"height", "width"} & set(port.shape) for port in inputs.values())
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         count = len(next(iter(inputs.values())))
-        shapes = tuple((name, values.shape[1:]) for name, values in inputs.items())
-        fixed = self._fixed_to(shapes) if self._is_wide else None
-        idle = fixed or self._any
+        size = next(iter(inputs.values())).shape[1:3]
+        is_planned = self._is_wide and size in _PLANNED
+        idle = self._plan(size) if is_planned else self._any
         requests = [idle.get()]
         try:
             with contextlib.suppress(Empty):
                 while len(requests) < min(count, self._streams):
                     requests.append(idle.get_nowait())
-            size = 1 if fixed else -(-count // len(requests))
+            each = 1 if is_planned else -(-count // len(requests))
             parts = []
-            for start in range(0, count, size * len(requests)):
+            for start in range(0, count, each * len(requests)):
                 begun = []
-                for request, low in zip(requests, range(start, count, size), strict=False):
-                    part = {name: values[low : low + size] for name, values in inputs.items()}
+                for request, low in zip(requests, range(start, count, each), strict=False):
+                    part = {name: values[low : low + each] for name, values in inputs.items()}
                     request.start_async(part, share_inputs=True)
                     begun.append(request)
                 for request in begun:
@@ -111,22 +107,14 @@ class OpenVinoEngine(Engine):
             for request in requests:
                 idle.put(request)
 
-    def _fixed_to(self, shapes: Shapes) -> LifoQueue | None:
-        """Requests of a network for this shape alone, if it is common enough to have one."""
-        with self._choosing:
-            self._met[shapes] += 1
-            if shapes not in self._fixed:
-                full = len(self._fixed) == _MOST_FIXED
-                rarest = min(self._fixed, key=self._met.__getitem__) if full else None
-                least = 2 * self._met[rarest] if rarest else 0
-                if self._met[shapes] < least + _COMMON:
-                    return None
-                if rarest:
-                    del self._fixed[rarest]
+    def _plan(self, size: tuple[int, int]) -> LifoQueue:
+        with self._planning:
+            if size not in self._planned:
                 model = core().read_model(self._file)
-                model.reshape({name: [1, *sizes] for name, sizes in shapes})
-                self._fixed[shapes] = self._pool(core().compile_model(model, "CPU", self._settings))
-            return self._fixed[shapes]
+                model.reshape({name: [1, *size, 3] for name in self.inputs})
+                model = core().compile_model(model, "CPU", self._settings)
+                self._planned[size] = self._pool(model)
+            return self._planned[size]
 
     def _pool(self, model: openvino.CompiledModel) -> LifoQueue:
         idle: LifoQueue = LifoQueue()
