@@ -134,13 +134,11 @@ def load(card: Card) -> str:
     clients = column("{:.0f} clients", "clients")
     minutes = [card.value(t, "seconds") / 60 for t in ("serving-captions", "serving-mixed")]
     return _table(
-        ["", f"{clients[0]}, captions, {minutes[0]:.0f} minutes",
-         f"{clients[1]}, both tabs, uploads, {minutes[1]:.0f} minutes"],
+        ["", f"{clients[0]}, captions, {minutes[0]:.2g} minutes",
+         f"{clients[1]}, both tabs, uploads, {minutes[1]:.2g} minutes"],
         ["answers a second", *column("{:.1f}", "answers_a_second")],
         ["errors; refused because the page is busy", *column("{:.0f}; {:.0f}", "errors", "busy")],
         ["latency: median, 95 %", *column("{:.1f} s, {:.1f} s", "latency", "latency_95")],
-        ["served, of what the models alone do photo by photo",
-         *column("{:.0f} %", "served_of_single")],
         ["server's memory: highest in the first minute, highest",
          *column("{:.0f}, {:.0f} MiB", "first_minute_mib", "peak_mib")],
     )  # fmt: skip
