@@ -61,7 +61,7 @@ def test_weights_in_bfloat16_change_little(examples: Path) -> None:
     photos = [read_photo(examples / f"{name}.jpg") for name in ("cat", "coffee")]
     mine, theirs = quick.look(photos), exact.look(photos)
     for one, other in zip(mine[:3], theirs[:3], strict=True):
-        assert np.abs(one - other).mean() < 0.02 * np.abs(other).mean()
+        assert np.abs(one - other).mean() < 0.05 * np.abs(other).mean()
     said, known = (
         captioner.speaker.step(theirs, captioner.speaker.start(theirs), np.full(2, START))
         for captioner in (quick, exact)
