@@ -62,8 +62,10 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         "input_size": _config(weights, pipeline.NAME)["input_size"],
         "crop_scale": crops.CROP_SCALE,
         "tolerance": predictor.TOLERANCE,
-        **_constants(pipeline, "MOST_CROPS MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
-        **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED"),
+        "most_crops": predictor.MOST_CROPS,
+        **_constants(pipeline, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
+        **_constants(pipeline, "MIN_SCORE_FIRST MOST_DOUBTFUL TURN"),
+        **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE"),
     }
 
 
@@ -72,7 +74,9 @@ def _detector(weights: Path | None) -> dict[str, Any]:
 
     return {
         "grey": round(_config(weights, cnn.NAME)["mean"]),
-        **_constants(cnn, "SIDE MOST_ENLARGED MIN_SCORE EAGER_SCORE OVERLAP MOST_BOXES"),
+        **_constants(
+            cnn, "SIDE TURNED_SIDE MOST_ENLARGED MIN_SCORE EAGER_SCORE OVERLAP MOST_BOXES"
+        ),
     }
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -23,7 +22,13 @@ from facial_keypoints.face import Face
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
-from facial_keypoints.landmarks.reading import read_detections, read_upside_down
+from facial_keypoints.landmarks.reading import (
+    crops_of,
+    joined,
+    read_detections,
+    read_doubtful,
+    upside_down,
+)
 from keypoints_captions.batches import BATCH, Outcome, run_batches
 from keypoints_captions.engines.choice import load_engines
 from keypoints_captions.engines.engine import Engine
@@ -35,9 +40,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and serving on a CPU needs n
 
     from facial_keypoints.landmarks.network import KeypointNet
 
-#: Reads detections, each in its own photo; see `read_detections`.
-Read = Callable[[KeypointPredictor, Sequence[np.ndarray], Sequence[Detection]], Keypoints]
-
 NAME, DETECTOR_NAME = "facial_keypoints", "face_detector"  # of the weights' files
 
 #: Names for `--detector` -> what makes it.
@@ -46,13 +48,18 @@ DETECTORS: dict[str, Callable[[str | Path | None, str | None, str], Detector]] =
     "haar": lambda weights, device, engine: HaarDetector(),
 }
 
-#: Crops of one batch through the keypoint CNN; with their mirror images twice as many pictures.
-MOST_CROPS = 32
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
 MIN_SCORE = 0.5
-#: The same in the further looks at a photo that shows no face at first, which take weak detections
-#: or a photo turned by a quarter or a half: most photos without faces must stay without.
+#: The same where a photo shows no face at first, among weak detections and in the photo turned by a
+#: quarter: most photos without faces must stay without.
 MIN_SCORE_TURNED = 0.98
+#: Face score of a quick reading from which a doubtful face is read well.
+MIN_SCORE_FIRST = 0.3
+#: So many weak detections of a look are read.
+MOST_DOUBTFUL = 2
+#: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
+#: stand upright there, those that lie on the other upside down.
+TURN = 1
 #: Face score from which a face is surely read the right way up. Where a photo shows no such face,
 #: each is read upside down too, and is taken so if that is sure.
 SURE_SCORE = 0.99
@@ -158,44 +165,50 @@ class FacialKeypoints(HubModel):
         return run_batches(photos, read_photo, self._find, batch_size=BATCH, weigh=_weigh)
 
     def _find(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Faces of (H, W, 3) uint8 RGB photos. Those that show none at first are looked at again:
-        for weak detections, profiles above all, then turned to the left, to the right and upside
-        down."""
-        faces = self._look(images, self.detector, self.min_score)
-        wary = max(self.min_score, MIN_SCORE_TURNED)
-        if isinstance(self.detector, EagerDetector):
-            empty = [place for place, found in enumerate(faces) if not found]
-            again = self._look([images[place] for place in empty], self.detector.eager(), wary)
-            for place, found in zip(empty, again, strict=True):
-                faces[place] = found
-        for quarters in (1, 3, 2):  # to the left, to the right, upside down
-            empty = [place for place, found in enumerate(faces) if not found]
-            turned = [np.ascontiguousarray(np.rot90(images[place], quarters)) for place in empty]
-            again = self._look(turned, self.detector, wary)
-            for place, image, found in zip(empty, turned, again, strict=True):
-                faces[place] = [_turned_back(face, image.shape[:2], quarters) for face in found]
+        """Faces of (H, W, 3) uint8 RGB photos. Those that show none at first but have weak signs of
+        one, as profiles and lying faces have, are looked at closely, and turned."""
+        detector = self.detector
+        if not isinstance(detector, EagerDetector):
+            if isinstance(detector, BatchDetector):
+                return self._look(images, detector.many(images))
+            return self._look(images, [detector(image) for image in images])
+        seen, least = detector.eagerly(images), detector.min_score
+        faces = self._look(images, [[one for one in own if one.score >= least] for own in seen])
+        empty = [place for place, found in enumerate(faces) if seen[place] and not found]
+        photos = [images[place] for place in empty]
+        weak = [[one for one in seen[place] if one.score < least] for place in empty]
+        doubtful = [
+            [one for found in looks for one in _best(found, least)]
+            for looks in zip(weak, detector.eagerly(photos, TURN), strict=True)
+        ]
+        for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
+            faces[place] = own
         return faces
 
     def _look(
-        self, images: Sequence[np.ndarray], detector: Detector, min_score: float
+        self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
     ) -> list[list[Face]]:
-        """Faces of at least that score, surest first, each once."""
-        if isinstance(detector, BatchDetector):
-            found = detector.many(images)
-        else:
-            found = [detector(image) for image in images]
-        faces = self._predict_all(images, found)
-        for place, (image, seen) in enumerate(zip(images, faces, strict=True)):
-            if seen and not any(face.score >= SURE_SCORE for face in seen):
-                over = self._predict_all([image], [found[place]], read_upside_down)[0]
-                faces[place] = [
-                    other if other.score >= SURE_SCORE else face
-                    for face, other in zip(seen, over, strict=True)
-                ]
-        return [
-            _without_duplicates([face for face in seen if face.score >= min_score])
-            for seen in faces
-        ]
+        """Faces among detections; where a photo shows no sure one, each is read upside down too."""
+        detections, owners, photos = _flat(images, found)
+        keypoints = read_detections(self.predictor, photos, detections)
+        sure = set(owners[keypoints.score >= SURE_SCORE])
+        unsure = np.array([place for place, own in enumerate(owners) if own not in sure], int)
+        crops = upside_down(crops_of([detections[place] for place in unsure]))
+        over = read_doubtful(self.predictor, [photos[i] for i in unsure], crops, MIN_SCORE_FIRST)
+        turned = np.flatnonzero(over.score >= SURE_SCORE)
+        keypoints.put(unsure[turned], over[turned])
+        return _chosen(images, owners, keypoints, self.min_score)
+
+    def _look_closely(
+        self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
+    ) -> list[list[Face]]:
+        """Faces among detections that are rarely any, either way up."""
+        detections, owners, photos = _flat(images, found)
+        crops = crops_of(detections)
+        crops = joined(crops, upside_down(crops))
+        keypoints = read_doubtful(self.predictor, 2 * photos, crops, MIN_SCORE_FIRST)
+        owners = np.tile(owners, 2)
+        return _chosen(images, owners, keypoints, max(self.min_score, MIN_SCORE_TURNED))
 
     def predict_detections(self, image: np.ndarray, found: Sequence[Detection]) -> list[Face]:
         """Faces where a detector saw some, the way up that it says: one `Face` for each detection,
@@ -204,27 +217,8 @@ class FacialKeypoints(HubModel):
         Args:
             image: (H, W, 3) uint8 RGB.
         """
-        return self._predict_all([image], [found])[0]
-
-    def _predict_all(
-        self,
-        images: Sequence[np.ndarray],
-        found: Sequence[Sequence[Detection]],
-        read: Read = read_detections,
-    ) -> list[list[Face]]:
-        """`predict_detections` of several photos, whose crops share batches."""
-        precise = {all(one.points is not None for one in seen) for seen in found if seen}
-        if len(precise) > 1:  # each photo is read in its own way
-            pairs = zip(images, found, strict=True)
-            return [self._predict_all([image], [seen], read)[0] for image, seen in pairs]
-        owners = [image for image, seen in zip(images, found, strict=True) for _ in seen]
-        detections = [detection for seen in found for detection in seen]
-        flat: list[Face] = []
-        for start in range(0, len(owners), MOST_CROPS):
-            part = slice(start, start + MOST_CROPS)
-            flat += _faces(read(self.predictor, owners[part], detections[part]), owners[part])
-        faces = iter(flat)
-        return [list(itertools.islice(faces, len(seen))) for seen in found]
+        images = [image] * len(found)
+        return _faces(read_detections(self.predictor, images, found), images)
 
     def predict(self, image: np.ndarray, boxes: np.ndarray | Sequence[Any]) -> list[Face]:
         """Faces in boxes of the caller's: one `Face` for each box, whatever its score.
@@ -296,15 +290,33 @@ def _faces(keypoints: Keypoints, images: Sequence[np.ndarray]) -> list[Face]:
     ]
 
 
-def _turned_back(face: Face, shape: tuple[int, ...], quarters: int) -> Face:
-    """A face of a picture of that height and width, which np.rot90 turned so many times, in the
-    picture as it was."""
-    points, (height, width) = face.points, shape
-    for _ in range(quarters):  # each undoes a quarter to the left
-        points = np.stack([height - 1 - points[:, 1], points[:, 0]], axis=1)
-        height, width = width, height
-    pose = estimate_pose(points, (width, height))
-    return replace(face, box=landmark_box(points), points=points, pose=pose)
+def _best(found: list[Detection], least: float) -> list[Detection]:
+    """Those of at least that score; of others those that are among the first."""
+    sure = sum(one.score >= least for one in found)
+    return found[: max(sure, MOST_DOUBTFUL)]
+
+
+def _flat(
+    images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
+) -> tuple[list[Detection], np.ndarray, list[np.ndarray]]:
+    """Detections of all photos, (N,) int64 whose they are, and the photo of each."""
+    owners = np.repeat(np.arange(len(images)), [len(own) for own in found])
+    return list(itertools.chain(*found)), owners, [images[owner] for owner in owners.tolist()]
+
+
+def _chosen(
+    images: Sequence[np.ndarray], owners: np.ndarray, keypoints: Keypoints, min_score: float
+) -> list[list[Face]]:
+    """Of each photo the faces of at least that score, the surest first. Of detections that led to
+    the same face the surest stays."""
+    faces = []
+    for owner, image in enumerate(images):
+        places = np.flatnonzero((owners == owner) & (keypoints.score >= min_score))
+        own = keypoints[places]
+        boxes = np.array([landmark_box(points) for points in own.points]).reshape(-1, 4)
+        kept = own[np.array(strongest(boxes, own.score.tolist(), DUPLICATE), int)]
+        faces.append(_faces(kept, [image] * len(kept.score)))
+    return faces
 
 
 def landmark_box(points: np.ndarray) -> np.ndarray:
@@ -315,9 +327,3 @@ def landmark_box(points: np.ndarray) -> np.ndarray:
 
 def _weigh(image: np.ndarray) -> int:
     return image.nbytes
-
-
-def _without_duplicates(faces: list[Face], overlap: float = DUPLICATE) -> list[Face]:
-    """Two detections may lead to the same face: keeps the surer; surest first."""
-    boxes = np.array([face.box for face in faces]).reshape(-1, 4)
-    return [faces[index] for index in strongest(boxes, [face.score for face in faces], overlap)]

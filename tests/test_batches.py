@@ -57,7 +57,7 @@ def test_faces_of_a_list_are_those_of_each_photo(
     alone = find_faces.using(detector)
     expected = [alone(photo) for photo in photos]
     assert len(expected[0]) == 1 and not expected[1] and len(expected[2]) >= 2
-    monkeypatch.setattr("facial_keypoints.pipeline.MOST_CROPS", most_crops)
+    monkeypatch.setattr("facial_keypoints.landmarks.predictor.MOST_CROPS", most_crops)
     for found, faces in zip(alone(photos), expected, strict=True):
         same(found, faces)
     assert find_faces([]) == []
@@ -71,9 +71,11 @@ def test_canvases_of_one_shape_share_a_run(
     runs: list[int] = []
     run_network = detector.run_network
 
-    def note(canvases: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def note(
+        canvases: np.ndarray, min_score: float
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         runs.append(len(canvases))
-        return run_network(canvases)
+        return run_network(canvases, min_score)
 
     monkeypatch.setattr(detector, "run_network", note)
     detector.many([photos[0]] * 5 + [photos[5]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,23 +13,32 @@ from facial_keypoints.detection.cnn import EAGER_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import interocular_distance
+from facial_keypoints.pipeline import TURN
+from keypoints_captions.photos.reader import read_photo
+
+LEVEL = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
+
+
+def seen(box: np.ndarray, score: float) -> Detection:
+    """A detection whose eyes lie above the mouth."""
+    return Detection(box.astype(float), score, box[:2] + LEVEL * box[2:])
 
 
 @dataclass
 class Told:
-    """A detector that says what it is told, and with how little it was content."""
+    """A detector that says what it is told, and how the photos were turned that it looked at."""
 
     found: Sequence[Detection] = ()
-    weak: Sequence[Detection] = ()
     name: str = "told"
-    looks: list[str] = field(default_factory=list)
+    min_score: float = 0.6
+    looks: list[int] = field(default_factory=list)
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
-        self.looks.append(self.name)
-        return list(self.found)
+        raise AssertionError("it is asked eagerly")
 
-    def eager(self) -> "Told":
-        return Told(self.weak, name="eager", looks=self.looks)
+    def eagerly(self, images: Sequence[np.ndarray], quarters: int = 0) -> list[list[Detection]]:
+        self.looks += [quarters] * len(images)
+        return [[] if quarters else list(self.found) for _ in images]
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +60,24 @@ def face(pipeline: FacialKeypoints, photo: np.ndarray) -> Face:
 def test_a_weak_detection_is_taken_where_there_is_no_other(
     pipeline: FacialKeypoints, photo: np.ndarray, face: Face
 ) -> None:
-    detector = Told(weak=[Detection(face.box.astype(float), 0.2)])
+    detector = Told([seen(face.box, 0.3)])
     (found,) = pipeline.using(detector)(photo)
     assert np.abs(found.points - face.points).max() < 6
-    assert detector.looks == ["told", "eager"]
+    assert detector.looks == [0, TURN]
 
 
-def test_weak_detections_are_not_asked_for_beside_a_face(
+def test_weak_detections_are_not_read_beside_a_face(
     pipeline: FacialKeypoints, photo: np.ndarray, face: Face
 ) -> None:
-    detector = Told([Detection(face.box.astype(float), 0.9)])
-    assert len(pipeline.using(detector)(photo)) == 1
-    assert detector.looks == ["told"]
+    both = np.concatenate([photo, photo], axis=1)
+    detector = Told([seen(face.box, 0.9), seen(np.add(face.box, (320, 0, 0, 0)), 0.3)])
+    assert len(pipeline.using(detector)(both)) == 1
+    assert detector.looks == [0]
 
 
 def test_a_weak_detection_without_a_face_stays_out(pipeline: FacialKeypoints) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
-    detector = Told(weak=[Detection(np.array([50.0, 50, 80, 80]), 0.2)])
+    detector = Told([seen(np.array([50.0, 50, 80, 80]), 0.3)])
     assert pipeline.using(detector)(picture) == []
 
 
@@ -75,18 +86,38 @@ def test_a_face_that_is_detected_the_wrong_way_up(
 ) -> None:
     over = np.ascontiguousarray(photo[::-1, ::-1])
     x, y, width, height = face.box
-    box = np.array([319 - x - width, 319 - y - height, width, height], float)
-    eyes_above = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
-    detector = Told([Detection(box, 0.9, box[:2] + eyes_above * box[2:])])
+    detector = Told([seen(np.array([319 - x - width, 319 - y - height, width, height]), 0.9)])
     (found,) = pipeline.using(detector)(over)
     off = np.linalg.norm((319 - found.points) - face.points, axis=1).mean()
     assert off < 0.03 * interocular_distance(face.points)
     assert found.pose is not None and abs(found.pose.roll) > 150
 
 
-def test_the_eager_detector_shares_the_network(pipeline: FacialKeypoints) -> None:
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_an_eager_detector_sees_turned_photos(
+    pipeline: FacialKeypoints, photo: np.ndarray, face: Face, quarters: int
+) -> None:
     detector = pipeline.detector
     assert isinstance(detector, CnnDetector)
-    eager = detector.eager()
-    assert eager.engine is detector.engine
-    assert eager.min_score == EAGER_SCORE < detector.min_score
+    turned = np.ascontiguousarray(np.rot90(photo[:, 20:], -quarters))  # to the right
+    best = detector.eagerly([turned], quarters)[0][0]
+    points = best.points
+    assert points is not None
+    box = np.array([best.box[:2], best.box[:2] + best.box[2:]])
+    for _ in range(quarters):  # back to the left
+        points, box = (
+            np.stack([one[:, 1], turned.shape[1] - 1 - one[:, 0]], 1) for one in (points, box)
+        )
+        turned = np.rot90(turned)
+    eye = face.points[36:42].mean(axis=0) - (20, 0)
+    assert np.linalg.norm(points[0] - eye) < 0.2 * interocular_distance(face.points)
+    middle = face.box[:2] + face.box[2:] / 2 - (20, 0)
+    assert np.linalg.norm(box.mean(axis=0) - middle) < 0.15 * face.box[2]
+
+
+def test_an_eager_detector_tells_weak_signs(pipeline: FacialKeypoints, examples: Path) -> None:
+    detector, cat = pipeline.detector, read_photo(examples / "cat.jpg")
+    assert isinstance(detector, CnnDetector)
+    eager, plain = detector.eagerly([cat])[0], detector(cat)
+    assert len(eager) > len(plain) == sum(one.score >= detector.min_score for one in eager)
+    assert min(one.score for one in eager) >= EAGER_SCORE

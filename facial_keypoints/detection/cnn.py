@@ -1,6 +1,5 @@
 """The project's own face detector: a CNN behind the `Detector` protocol."""
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +25,11 @@ SIDE, MOST_ENLARGED = 640, 2.5
 #: Score from which a detection is handed on: lower than it would be if it had to be right alone,
 #: since the keypoint CNN looks again. Chosen on the validation photos.
 MIN_SCORE = 0.6
-#: The same where a first look at a photo led to no face: a full profile scores that little.
-EAGER_SCORE = 0.15
+#: The same where a first look at a photo led to no face: full profiles and lying faces score that
+#: little.
+EAGER_SCORE = 0.3
+#: Longer side in pixels to which photos are brought that are looked at turned.
+TURNED_SIDE = 320
 #: Intersection over union from which two boxes show the same face.
 OVERLAP = 0.45
 #: Value of every channel beside the photo on a canvas: the mean that the CNN subtracts.
@@ -90,32 +92,43 @@ class CnnDetector:
         """See `Detector`; the detections have points."""
         return self.many([image])[0]
 
-    def eager(self) -> "CnnDetector":
-        """See `EagerDetector`; shares the network."""
-        other = copy.copy(self)
-        other.min_score = min(self.min_score, EAGER_SCORE)
-        return other
-
     def many(self, images: Sequence[np.ndarray]) -> list[list[Detection]]:
         """See `BatchDetector`: photos whose canvases have one shape share a run of the CNN."""
-        fitted = [fit(image, self.side, GREY) for image in images]
+        return self._look(images, self.side, self.min_score)
+
+    def eagerly(self, images: Sequence[np.ndarray], quarters: int = 0) -> list[list[Detection]]:
+        """See `EagerDetector`."""
+        side = min(self.side, TURNED_SIDE) if quarters else self.side
+        return self._look(images, side, min(self.min_score, EAGER_SCORE), quarters)
+
+    def _look(
+        self, images: Sequence[np.ndarray], side: int, min_score: float, quarters: int = 0
+    ) -> list[list[Detection]]:
+        fitted = [fit(image, side, GREY) for image in images]
         shapes: dict[tuple[int, ...], list[int]] = {}
         for index, (canvas, _) in enumerate(fitted):
             shapes.setdefault(canvas.shape, []).append(index)
         found: list[list[Detection]] = [[] for _ in images]
-        for alike in shapes.values():
+        for shape, alike in shapes.items():
             for start in range(0, len(alike), BATCH):
                 batch = alike[start : start + BATCH]
-                boxes = self.run_network(np.stack([fitted[index][0] for index in batch]))
-                for index, result in zip(batch, boxes, strict=True):
-                    found[index] = _detections(*result, scale=fitted[index][1])
+                canvases = np.stack([np.rot90(fitted[index][0], quarters) for index in batch])
+                results = self.run_network(canvases, min_score)
+                for index, (boxes, scores, points) in zip(batch, results, strict=True):
+                    corners = turned_back(boxes.reshape(-1, 2, 2), shape, quarters)
+                    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+                    points = turned_back(points, shape, quarters)
+                    found[index] = _detections(boxes, scores, points, fitted[index][1])
         return found
 
-    def run_network(self, canvases: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def run_network(
+        self, canvases: np.ndarray, min_score: float
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """The CNN on canvases of one shape, and non-maximum suppression.
 
         Args:
             canvases: (B, H, W, 3) uint8 RGB, H and W multiples of 32.
+            min_score: 0..1, what is under it is left out.
 
         Returns:
             For each canvas (N, 4) left, top, right, bottom edge, (N,) scores 0..1 and (N, 5, 2)
@@ -124,7 +137,7 @@ class CnnDetector:
         cells = self.engine(canvases=canvases)
         found = []
         for scores, box, points in zip(cells["score"], cells["box"], cells["points"], strict=True):
-            seen = np.flatnonzero(scores >= self.min_score)
+            seen = np.flatnonzero(scores >= min_score)
             if len(seen) > MOST_BOXES:
                 seen = seen[np.argpartition(-scores[seen], MOST_BOXES)[:MOST_BOXES]]
             corners = box[seen].astype(np.float64)
@@ -139,6 +152,16 @@ def _whole(network: "DetectorNet") -> "WholeDetectorNet":
     from facial_keypoints.detection.whole import WholeDetectorNet
 
     return WholeDetectorNet(network)
+
+
+def turned_back(points: np.ndarray, shape: tuple[int, ...], quarters: int) -> np.ndarray:
+    """(..., 2) points of a picture that np.rot90 turned so often, in the picture as it was, which
+    has that height and width."""
+    sides = shape[1::-1]
+    for turn in range(quarters % 4, 0, -1):
+        width = sides[(turn - 1) % 2]  # of the picture before this quarter to the left
+        points = np.stack([width - 1 - points[..., 1], points[..., 0]], axis=-1)
+    return points
 
 
 def _detections(
@@ -169,9 +192,9 @@ def fit(image: np.ndarray, side: int, grey: int) -> tuple[np.ndarray, np.ndarray
     fitted = np.maximum(1, np.round(size * scale)).astype(int)
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(image, fitted.tolist(), interpolation=interpolation)
-    width, height = -(-fitted // 32) * 32
-    canvas = np.full((height, width, 3), grey, np.uint8)
-    canvas[: fitted[1], : fitted[0]] = small
+    right, below = (-fitted % 32).tolist()
+    constant, colour = cv2.BORDER_CONSTANT, (grey, grey, grey)
+    canvas = cv2.copyMakeBorder(small, 0, below, 0, right, constant, value=colour)
     return canvas, fitted / size
 
 

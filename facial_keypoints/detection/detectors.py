@@ -47,10 +47,16 @@ class BatchDetector(Detector, Protocol):
 
 @runtime_checkable
 class EagerDetector(Detector, Protocol):
-    """A detector that can be told to hand on what it usually keeps back as too weak."""
+    """A detector that can hand on what it usually keeps back, under `min_score`, as too weak."""
 
-    def eager(self) -> Detector:
-        """The same detector, content with much weaker signs of a face."""
+    min_score: float
+
+    def eagerly(self, images: Sequence[np.ndarray], quarters: int = 0) -> list[list[Detection]]:
+        """As `BatchDetector.many`, with weak detections; all of them have points.
+
+        quarters: the photos are looked at turned to the left so often, at less detail. Boxes and
+            points are those of the photos as they are: the points tell which way up a face is.
+        """
         ...
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A point counts as right when it is within this share of the outer-eye-corner distance.
 TOLERANCE = 0.05
+#: Crops of one batch through the CNN; with their mirror images twice as many pictures.
+MOST_CROPS = 32
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class Keypoints:
         """
         distance = TOLERANCE * interocular_distance(self.points)[:, None] / self.scale
         return (1 - (1 + distance) * np.exp(-distance)).astype(np.float32)
+
+    def __getitem__(self, places: np.ndarray) -> "Keypoints":
+        """Those of the faces in the (M,) places."""
+        return Keypoints(self.points[places], self.scale[places], self.score[places])
+
+    def put(self, places: np.ndarray, others: "Keypoints") -> None:
+        """Puts other keypoints, of M faces, in the (M,) places, in place."""
+        self.points[places], self.scale[places] = others.points, others.scale
+        self.score[places] = others.score
 
 
 class KeypointPredictor:
@@ -68,8 +79,8 @@ class KeypointPredictor:
             passes: as the class has it, for these crops.
         """
         for _ in range((passes or self.passes) - 1):
-            crops = crops_from_points(self._read(images, crops, mirror=False).points)
-        return self._read(images, crops, self.mirror)
+            crops = crops_from_points(self.read(images, crops, mirror=False).points)
+        return self.read(images, crops, self.mirror)
 
     def run_network(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The CNN on crops as they are.
@@ -86,8 +97,20 @@ class KeypointPredictor:
         results = self.engine(crops=np.ascontiguousarray(crops))
         return results["points"], results["log_scale"], results["score"]
 
-    def _read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
-        n, size = len(crops), self.input_size
+    def read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
+        """One reading of N crops; arguments as of a call."""
+        parts = [
+            self._read_batch(images[start : start + MOST_CROPS], crops, start, mirror)
+            for start in range(0, max(1, len(crops)), MOST_CROPS)
+        ]
+        return Keypoints(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+    def _read_batch(
+        self, images: Sequence[np.ndarray], crops: Crops, start: int, mirror: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What `Keypoints` has of those crops from `start` on that the images belong to."""
+        n, size = len(images), self.input_size
+        crops = crops[np.arange(start, start + n)]
         pictures = np.zeros((2 * n if mirror else n, size, size, 3), np.uint8)
         for index, image in enumerate(images):
             pictures[index] = cut(image, crops[index], size)[0]
@@ -98,7 +121,7 @@ class KeypointPredictor:
             points = (points[:n] + points[n:, FLIP] * (-1, 1)) / 2
             log_scale = (log_scale[:n] + log_scale[n:, FLIP]) / 2
             score = (score[:n] + score[n:]) / 2
-        return Keypoints(
+        return (
             to_photo(points, crops).astype(np.float32),
             (np.exp(log_scale) * crops.side[:, None]).astype(np.float32),
             score,

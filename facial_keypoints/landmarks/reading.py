@@ -6,55 +6,78 @@ import numpy as np
 
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
+from facial_keypoints.landmarks.markup import NUM_FIVE
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 
 #: How far a crop may be off before its face is read again: shares of the side, of the size (its
 #: logarithm), and degrees.
 MOST_MOVED, MOST_RESIZED, MOST_TURNED = 0.1, 0.2, 10.0
+#: Face score of a first reading under which there is no second one.
+LEAST_SCORE = 0.1
 
 
 def read_detections(
     predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
 ) -> Keypoints:
-    """Keypoints of detections, each in its own photo; all have points, or none counts.
+    """Keypoints of detections, each in its own photo.
 
     A detector that gives five points is precise: one reading does for most faces, and only those
     are read again whose points say that their crop was off.
     """
-    boxes, five = _boxes_and_points(found)
-    if five is None:
-        return predictor(images, crops_from_boxes(boxes))
-    crops = crops_from_boxes(boxes, five=five)
+    crops = crops_of(found)
     keypoints = predictor(images, crops, passes=1)
     better = crops_from_points(keypoints.points)
-    off = np.flatnonzero(_are_off(crops, better))
-    if len(off):
-        again = predictor([images[int(index)] for index in off], better[off], passes=1)
-        _put(keypoints, off, again)
+    rough = np.array([detection.points is None for detection in found], bool)
+    off = (_are_off(crops, better) | rough) & (keypoints.score >= LEAST_SCORE)
+    _read_again(predictor, images, keypoints, better, off)
     return keypoints
 
 
-def read_upside_down(
-    predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
+def read_doubtful(
+    predictor: KeypointPredictor, images: Sequence[np.ndarray], crops: Crops, least: float
 ) -> Keypoints:
-    """Keypoints of detections as if each face were the other way up than its detection says: a
-    detector often sees a face that hangs upside down, and takes it for one that does not."""
-    boxes, five = _boxes_and_points(found)
-    crops = crops_from_boxes(boxes, five=five)
-    return predictor(images, Crops(crops.centre, crops.side, crops.angle + 180), passes=2)
+    """Keypoints of crops that are rarely faces: one quick reading; those of at least that face
+    score are read well around the points of the first."""
+    keypoints = predictor.read(images, crops, mirror=False)
+    better = crops_from_points(keypoints.points)
+    _read_again(predictor, images, keypoints, better, keypoints.score >= least)
+    return keypoints
 
 
-def _put(keypoints: Keypoints, places: np.ndarray, others: Keypoints) -> None:
-    """Puts other keypoints, M of them, in the (M,) places, in place."""
-    keypoints.points[places], keypoints.scale[places] = others.points, others.scale
-    keypoints.score[places] = others.score
-
-
-def _boxes_and_points(found: Sequence[Detection]) -> tuple[np.ndarray, np.ndarray | None]:
-    """(N, 4) boxes, and (N, 5, 2) points where every detection has some."""
+def crops_of(found: Sequence[Detection]) -> Crops:
+    """The crops of detections, turned by the eyes where there are points."""
     boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
-    five = [detection.points for detection in found if detection.points is not None]
-    return boxes, np.stack(five) if five and len(five) == len(found) else None
+    level = np.zeros((NUM_FIVE, 2))
+    five = [level if one.points is None else one.points for one in found]
+    return crops_from_boxes(boxes, five=np.array(five).reshape(-1, NUM_FIVE, 2))
+
+
+def upside_down(crops: Crops) -> Crops:
+    """The same crops as if each face were the other way up: a detector often sees a face that
+    hangs upside down, and takes it for one that does not."""
+    return Crops(crops.centre, crops.side, crops.angle + 180)
+
+
+def joined(*parts: Crops) -> Crops:
+    """All of them, one after the other."""
+    centre, side, angle = zip(
+        *((part.centre, part.side, part.angle) for part in parts), strict=True
+    )
+    return Crops(np.concatenate(centre), np.concatenate(side), np.concatenate(angle))
+
+
+def _read_again(
+    predictor: KeypointPredictor,
+    images: Sequence[np.ndarray],
+    keypoints: Keypoints,
+    better: Crops,
+    which: np.ndarray,
+) -> None:
+    """Reads those, of an (N,) bool array, in their better crops, in place."""
+    places = np.flatnonzero(which)
+    if len(places):
+        again = predictor([images[int(place)] for place in places], better[places], passes=1)
+        keypoints.put(places, again)
 
 
 def _are_off(crops: Crops, better: Crops) -> np.ndarray:

@@ -13,9 +13,9 @@ from scipy.stats import spearmanr
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import NUM_POINTS, PART_GROUPS, group_indices
-from facial_keypoints.landmarks.network import KeypointNet
 from facial_keypoints.landmarks.predictor import TOLERANCE, Keypoints
-from facial_keypoints.pipeline import DETECTORS, FacialKeypoints, load_network
+from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
+from keypoints_captions.engines.engine import Engine
 from train.evaluate.keypoints_turned import print_rolled, print_turned
 from train.figures import Column, Report, add_card_argument
 from train.keypoints.data import (
@@ -68,12 +68,12 @@ def run(options: argparse.Namespace) -> None:
         "validation": load_faces(f for f in split.validation if f.source != TURNED),
     }
     sets = {name: faces for name, faces in sets.items() if len(faces)}
-    network = load_network(options.weights)
+    pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
+    network = pipeline.predictor.engine  # as photos are read
     # Precise boxes need no second look: on the validation faces one is better (see print_steps).
     results = {name: predict_from_boxes(network, faces, passes=1) for name, faces in sets.items()}
     print_errors(report, sets, results)
     print_steps(report, sets, network)
-    pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
     print_pipeline(report, sets, pipeline)
     turned = load_faces(face for face in split.held_out if face.source == TURNED)
     if len(turned):
@@ -129,7 +129,7 @@ def print_errors(
             row(name, order, 100 * sure.mean(), right)
 
 
-def print_steps(report: Report, sets: dict[str, LoadedFaces], network: KeypointNet) -> None:
+def print_steps(report: Report, sets: dict[str, LoadedFaces], network: Engine) -> None:
     """Errors with one and two passes, with and without mirroring."""
     variants = {
         "1 pass": (1, False),

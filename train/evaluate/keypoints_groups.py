@@ -15,7 +15,7 @@ import numpy as np
 
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.predictor import TOLERANCE
-from facial_keypoints.pipeline import load_network
+from facial_keypoints.pipeline import FacialKeypoints
 from train.figures import Cell, Column, Report, add_card_argument
 from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.keypoints.metrics import failure_rate, point_errors, predict_from_boxes
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
             face for face in split.held_out if face.source == "ytf"
         ),
     }
-    network = load_network(options.weights)
+    network = FacialKeypoints.load(options.weights).predictor.engine
     columns = [
         Column("faces", "{}", "faces"),
         Column("NME", "{:.2f}", "nme"),

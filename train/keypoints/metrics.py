@@ -6,6 +6,7 @@ from facial_keypoints.landmarks.crops import crops_from_points
 from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.landmarks.network import KeypointNet
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
+from keypoints_captions.engines.engine import Engine
 from train.keypoints.data import TURNED, LoadedFaces
 
 #: NME over which a face counts as failed, and up to which AUC integrates, in %.
@@ -60,7 +61,11 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10)
 
 
 def predict_from_boxes(
-    network: KeypointNet, faces: LoadedFaces, passes: int = 2, mirror: bool = True, batch: int = 64
+    network: Engine | KeypointNet,
+    faces: LoadedFaces,
+    passes: int = 2,
+    mirror: bool = True,
+    batch: int = 64,
 ) -> Keypoints:
     """Keypoints of labelled faces, starting from the upright boxes of their landmarks."""
     predictor = KeypointPredictor(network, passes, mirror)

@@ -3,7 +3,7 @@
 
 import {strongest} from "./boxes.js";
 import {constants} from "./constants.js";
-import {resized, rounded} from "./picture.js";
+import {blank, resized, rounded, turned} from "./picture.js";
 
 /**
  * box: x, y, width, height of the landmark box. points: the five, see markup.py. Pixels of the photo.
@@ -24,38 +24,61 @@ export class Detector {
    * Surest first.
    * @param {import("./picture.js").Picture} picture
    * @param {number} [minScore] under which detections are left out
+   * @param {number} [quarters] by which the photo is turned to the left and looked at, at less
+   *   detail; boxes and points are those of the photo as it is
    * @returns {Promise<Detection[]>}
    */
-  async detect(picture, minScore = constants.detector.min_score) {
-    const canvas = fit(picture, this.side, constants.detector.grey);
+  async detect(picture, minScore = constants.detector.min_score, quarters = 0) {
+    const {grey, turned_side} = constants.detector;
+    const side = quarters ? Math.min(this.side, turned_side) : this.side;
+    const canvas = fit(picture, side, grey, quarters);
     const cells = await this.networks.detect(canvas);
-    return kept(cells, minScore).map((cell) => toPhoto(cell, canvas.scale));
+    return kept(cells, minScore)
+      .map((cell) => turnedBack(cell, canvas, quarters))
+      .map((cell) => toPhoto(cell, canvas.scale));
   }
 }
 
 /**
- * A photo in the top left corner of a canvas whose sides are multiples of 32.
+ * A photo in the top left corner of a canvas whose sides are multiples of 32, which is then turned
+ * to the left by so many quarters.
  * @returns {{data: Uint8Array, width: number, height: number, scale: [number, number]}} data: red
  *   first, three bytes a pixel; scale: canvas pixels for a pixel of the photo
  */
-export const fit = (picture, side, grey) => {
+export const fit = (picture, side, grey, quarters = 0) => {
   const {most_enlarged} = constants.detector;
   const scale = Math.min(side / Math.max(picture.width, picture.height), most_enlarged);
   const [across, down] = [picture.width, picture.height]
     .map((length) => Math.max(1, rounded(length * scale)));
   const small = resized(picture, across, down, scale < 1);
-  const [width, height] = [across, down].map((length) => 32 * Math.ceil(length / 32));
-  const data = new Uint8Array(3 * width * height).fill(grey);
+  const upright = blank(...[across, down].map((length) => 32 * Math.ceil(length / 32)));
+  upright.data.fill(grey);
   for (let y = 0; y < down; y++) {
-    let from = 4 * y * across;
-    let to = 3 * y * width;
-    for (let x = 0; x < across; x++, from += 4, to += 3) {
-      data[to] = small.data[from];
-      data[to + 1] = small.data[from + 1];
-      data[to + 2] = small.data[from + 2];
-    }
+    const row = small.data.subarray(4 * y * across, 4 * (y + 1) * across);
+    upright.data.set(row, 4 * y * upright.width);
   }
-  return {data, width, height, scale: [across / picture.width, down / picture.height]};
+  const {data, width, height} = turned(upright, quarters);
+  const colours = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    colours[to] = data[from];
+    colours[to + 1] = data[from + 1];
+    colours[to + 2] = data[from + 2];
+  }
+  return {data: colours, width, height, scale: [across / picture.width, down / picture.height]};
+};
+
+// A cell of a canvas that was turned to the left by so many quarters, on the canvas before.
+const turnedBack = ({score, edges, points}, canvas, quarters) => {
+  const back = ([x, y]) => {
+    for (let turn = quarters; turn > 0; turn--) {
+      const before = (quarters - turn) % 2 ? canvas.width : canvas.height;
+      [x, y] = [before - 1 - y, x];
+    }
+    return [x, y];
+  };
+  const [one, other] = [back(edges.slice(0, 2)), back(edges.slice(2))];
+  const corners = [Math.min, Math.max].map((end) => [0, 1].map((axis) => end(one[axis], other[axis])));
+  return {score, edges: corners.flat(), points: points.map(back)};
 };
 
 // Of all cells those that see a face of their own: left, top, right, bottom edge, score, points.

@@ -4,7 +4,6 @@ import {landmarkBox, strongest} from "./boxes.js";
 import {constants} from "./constants.js";
 import {cropFromBox, cropFromPoints} from "./crops.js";
 import {Detector} from "./detector.js";
-import {turned} from "./picture.js";
 import {distance} from "./points.js";
 import {estimatePose} from "./pose.js";
 import {KeypointPredictor, confidence} from "./predictor.js";
@@ -27,56 +26,76 @@ export class FacialKeypoints {
   }
 
   /**
-   * Faces of a photo, the surest first. One that shows none at first is looked at again: for weak
-   * detections, then turned to the left, to the right and upside down.
+   * Faces of a photo, the surest first. One that shows none at first but has weak signs of one, as
+   * profiles and lying faces have, is looked at closely, and turned.
    * @param {import("./picture.js").Picture} picture
    * @returns {Promise<Face[]>}
    */
   async find(picture) {
+    const {most_doubtful, turn} = constants.keypoints;
+    const {min_score: least, eager_score} = constants.detector;
+    const seen = await this.detector.detect(picture, eager_score);
+    const faces = await this.look(picture, seen.filter(({score}) => score >= least));
+    if (faces.length || !seen.length) return faces;
+    const weak = seen.filter(({score}) => score < least);
+    const lying = await this.detector.detect(picture, eager_score, turn);
+    const best = (found) => found.filter(({score}, i) => score >= least || i < most_doubtful);
+    return this.lookClosely(picture, [...best(weak), ...best(lying)]);
+  }
+
+  // Faces among detections; where none is sure, each is read upside down too.
+  async look(picture, found) {
+    const {min_score, sure_score} = constants.keypoints;
+    let keypoints = await this.readDetections(picture, found);
+    if (!keypoints.some(({score}) => score >= sure_score)) {
+      const over = await this.readDoubtful(picture, found.map(cropOf).map(upsideDown));
+      keypoints = keypoints.map((one, i) => (over[i].score >= sure_score ? over[i] : one));
+    }
+    return chosen(picture, keypoints, min_score);
+  }
+
+  // Faces among detections that are rarely any, either way up.
+  async lookClosely(picture, found) {
     const {min_score, min_score_turned} = constants.keypoints;
-    const wary = Math.max(min_score, min_score_turned);
-    const upright = await this.look(picture, min_score);
-    if (upright.length) return upright;
-    const weak = await this.look(picture, wary, constants.detector.eager_score);
-    if (weak.length) return weak;
-    for (const quarters of [1, 3, 2]) {
-      const faces = await this.look(turned(picture, quarters), wary);
-      if (faces.length) return faces.map((face) => turnedBack(face, picture, quarters));
-    }
-    return [];
+    const crops = found.map(cropOf);
+    const keypoints = await this.readDoubtful(picture, [...crops, ...crops.map(upsideDown)]);
+    return chosen(picture, keypoints, Math.max(min_score, min_score_turned));
   }
 
-  // Faces of at least that score; where none is sure, each is read upside down too.
-  async look(picture, minScore, leastDetection = constants.detector.min_score) {
-    const {sure_score} = constants.keypoints;
-    const found = await this.detector.detect(picture, leastDetection);
-    let faces = await this.predictDetections(picture, found);
-    if (!faces.some((face) => face.score >= sure_score)) {
-      const over = await this.predictUpsideDown(picture, found);
-      faces = faces.map((face, index) => (over[index].score >= sure_score ? over[index] : face));
-    }
-    return withoutDuplicates(faces.filter((face) => face.score >= minScore));
-  }
-
-  async predictUpsideDown(picture, found) {
-    const crops = found.map(({box, points}) => cropFromBox(box, points))
-      .map((crop) => ({...crop, angle: crop.angle + 180}));
-    const keypoints = await this.predictor.predict(picture, crops, 2);
-    return keypoints.map((one) => toFace(one, picture));
-  }
-
-  /** One face for each detection, whatever its score; read again where its crop was off. */
+  /** One face for each detection, whatever its score; see `readDetections`. */
   async predictDetections(picture, found) {
-    if (!found.length) return [];
-    const crops = found.map(({box, points}) => cropFromBox(box, points));
+    return (await this.readDetections(picture, found)).map((one) => toFace(one, picture));
+  }
+
+  // Keypoints of each detection; read again where its crop was off.
+  async readDetections(picture, found) {
+    const crops = found.map(cropOf);
     const keypoints = await this.predictor.predict(picture, crops, 1);
+    const {least_score} = constants.keypoints;
+    return this.readAgain(picture, keypoints, (one, better, index) =>
+      one.score >= least_score && isOff(crops[index], better));
+  }
+
+  // Keypoints of crops that are rarely faces: one quick reading, and a good one of what may be some.
+  async readDoubtful(picture, crops) {
+    const {min_score_first} = constants.keypoints;
+    const keypoints = await this.predictor.read(picture, crops, false);
+    return this.readAgain(picture, keypoints, ({score}) => score >= min_score_first);
+  }
+
+  async readAgain(picture, keypoints, which) {
     const better = keypoints.map(({points}) => cropFromPoints(points));
-    const off = crops.map((_, index) => index).filter((index) => isOff(crops[index], better[index]));
-    const again = await this.predictor.predict(picture, off.map((index) => better[index]), 1);
-    off.forEach((index, i) => { keypoints[index] = again[i]; });
-    return keypoints.map((one) => toFace(one, picture));
+    const places = keypoints.map((_, index) => index)
+      .filter((index) => which(keypoints[index], better[index], index));
+    const again = await this.predictor.predict(picture, places.map((index) => better[index]), 1);
+    places.forEach((index, i) => { keypoints[index] = again[i]; });
+    return keypoints;
   }
 }
+
+const cropOf = ({box, points}) => cropFromBox(box, points);
+
+const upsideDown = (crop) => ({...crop, angle: crop.angle + 180});
 
 const toFace = (keypoints, {width, height}) => ({
   box: landmarkBox(keypoints.points),
@@ -86,17 +105,6 @@ const toFace = (keypoints, {width, height}) => ({
   pose: estimatePose(keypoints.points, width, height),
 });
 
-// A face of a picture that was turned to the left by so many quarters, in the picture as it was.
-const turnedBack = (face, picture, quarters) => {
-  let {points} = face;
-  let [width, height] = quarters % 2 ? [picture.height, picture.width] : [picture.width, picture.height];
-  for (let i = 0; i < quarters; i++) {
-    points = points.map(([x, y]) => [height - 1 - y, x]);
-    [width, height] = [height, width];
-  }
-  return {...face, points, box: landmarkBox(points), pose: estimatePose(points, width, height)};
-};
-
 const isOff = (crop, better) => {
   const {most_moved, most_resized, most_turned} = constants.keypoints;
   const turn = ((((crop.angle - better.angle + 180) % 360) + 360) % 360) - 180;
@@ -105,7 +113,11 @@ const isOff = (crop, better) => {
     || Math.abs(turn) > most_turned;
 };
 
-// Two detections may lead to the same face: keeps the surer.
-const withoutDuplicates = (faces) =>
-  strongest(faces.map((face) => face.box), faces.map((face) => face.score), constants.keypoints.duplicate)
-    .map((index) => faces[index]);
+// The faces of at least that score, the surest first. Of detections that led to the same face the
+// surest stays.
+const chosen = (picture, keypoints, minScore) => {
+  const seen = keypoints.filter(({score}) => score >= minScore);
+  const boxes = seen.map(({points}) => landmarkBox(points));
+  return strongest(boxes, seen.map(({score}) => score), constants.keypoints.duplicate)
+    .map((index) => toFace(seen[index], picture));
+};
