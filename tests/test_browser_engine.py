@@ -34,7 +34,7 @@ def shelf() -> Shelf:
     """Python's networks compute in float32, as the browser's do, whatever is fastest here."""
     make = on_openvino.OpenVinoEngine
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(on_openvino, "OpenVinoEngine", lambda f, i, o, _: make(f, i, o, exact=True))
+        patch.setattr(on_openvino, "OpenVinoEngine", lambda f, i, o, *_: make(f, i, o, exact=True))
         pipeline = FacialKeypoints.load(device="cpu", engine="openvino")
     return Shelf(pipeline, folders={"/engine/": engine_folder()})
 

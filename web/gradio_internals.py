@@ -13,7 +13,7 @@ Five patches:
 4. `PageBlocks`: a log line for each event, and no traceback for values that no page sends.
 5. `RequestQueue`: a bounded queue that tells all waiting visitors their place.
 
-A fifth, in the browser: `assets/answer_stream.js`, without which an answer may never arrive.
+A sixth, in the browser: `assets/answer_stream.js`, without which an answer may never arrive.
 
 And uses of names that Gradio does not document: `set_launched`, `admits`, `forget_session`,
 `share_address` and `close_tunnels`. Everything else goes through `gr.mount_gradio_app`
@@ -58,8 +58,9 @@ class _Later(ModuleType):
 
 sys.modules.setdefault("pandas", _Later("pandas"))
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-_commands = sys.modules.setdefault("gradio.cli", ModuleType("gradio.cli"))
-_commands.__dict__.setdefault("deploy", None)
+_no_commands = ModuleType("gradio.cli")
+_no_commands.__dict__["deploy"] = None
+sys.modules.setdefault("gradio.cli", _no_commands)
 
 # For every component class, Gradio reads the source, renders the class's type stub anew and
 # compares it with the .pyi file beside it. It skips a class whose file cannot be found, so none of
@@ -72,6 +73,11 @@ with patch.object(inspect, "getfile", _find_but_gradio):
     from gradio.queueing import Queue
     from gradio.server_messages import ProcessCompletedMessage
     from gradio.utils import error_payload
+
+if (
+    sys.modules["gradio.cli"] is _no_commands
+):  # imported when it is asked for, as by `Blocks.launch`
+    del sys.modules["gradio.cli"]
 
 # Type checkers would read the stub, in whatever state it is, instead of the module.
 component_meta.create_or_modify_pyi = lambda *_: None
