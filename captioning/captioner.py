@@ -111,7 +111,7 @@ def load_decoder(folder: Path) -> "AnyDecoder":
     if (count := facts.get("decoders", 1)) > 1:
         decoder = DecoderEnsemble([Decoder(config) for _ in range(count)])
     if votes := facts.get("votes"):
-        decoder.votes = WordVotes(VoteFacts.from_dict(votes))
+        decoder.votes = WordVotes(VoteFacts(**votes))
     decoder.load_state_dict(state)
     return decoder
 
@@ -175,13 +175,15 @@ class Captioner(HubModel):
 
             return decoder_engines(load_decoder(folder), words.preprocessing, device)
 
-        seer = load_engines(folder / ENCODER_NAME, [""], device, engine, encoder, exact, True)[""]
+        seers = load_engines(
+            folder / ENCODER_NAME, [""], device, engine, encoder, exact, small=True
+        )
         steps = load_engines(
-            folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact, True
+            folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact, small=True
         )
         facts: dict[str, Any] = read_facts(folder / DECODER_NAME)
-        tag_of = facts["votes"]["tag_of"] if "votes" in facts else None
-        speaker = EngineSpeaker(seer, steps["_start"], steps["_step"], tag_of)
+        tag_of = np.array(facts["votes"]["tag_of"]) if "votes" in facts else None
+        speaker = EngineSpeaker(seers[""], steps["_start"], steps["_step"], tag_of)
         captioner = cls(speaker, words, facts["architecture"].get("attention", True))
         captioner.pairs = tuple(folder / name for name in cls.PAIRS)
         return captioner

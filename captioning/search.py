@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from captioning.engine.speaker import Said, Speaker
+from captioning.engine.speaker import Lift, Said, Speaker
 from captioning.options import SearchOptions as SearchOptions
 from captioning.rules import Rules as Rules
 from captioning.vocabulary import END, PAD, START
@@ -64,22 +64,23 @@ def drain(search: Generator[Step, None, Result]) -> Result:
             return stop.value
 
 
-class _Lift:
-    """What the photos add to the log-probabilities of sequences, see `Speaker.lift`.
+class _Unsaid:
+    """What the photos still add to the log-probabilities of N sequences, see `Lift`.
 
-    rows: (N, tags + 1) float32 of each sequence, 0 for the tags of its words; the last for words
-    without a tag.
+    rows: (N, tags + 1) float32, 0 for the tags of a sequence's words; the last for words without a
+    tag.
     """
 
-    def __init__(self, lift: np.ndarray, tag_of: Sequence[int]) -> None:
-        self.rows = np.concatenate([lift, np.zeros_like(lift[:, :1])], axis=1)
-        self._tag_of = np.array(tag_of)  # -1 is the last column
+    def __init__(self, lift: Lift) -> None:
+        self.rows = np.concatenate([lift.tags, np.zeros_like(lift.tags[:, :1])], axis=1)
+        self._tag_of = lift.tag_of  # -1 is the last column
 
     def forget(self, words: np.ndarray) -> None:
         """The sequences have said these words, (N,)."""
         self.rows[np.arange(len(words)), self._tag_of[words]] = 0
 
     def add(self, log_probabilities: np.ndarray) -> np.ndarray:
+        """(N, V) log-probabilities with it; each row's probabilities sum to 1 again."""
         lifted = log_probabilities + self.rows[:, self._tag_of]
         most = lifted.max(1, keepdims=True)
         return lifted - (most + np.log(np.exp(lifted - most).sum(1, keepdims=True)))
@@ -100,7 +101,7 @@ class Rows:
         self.told = np.zeros((count, 0), np.float32)
         self._way = np.zeros((count, 0), np.int64)  # each step's row that a sequence was then
         self.state = speaker.start(photos)
-        self._lift = _Lift(speaker.lift(photos), speaker.tag_of) if speaker.tag_of else None
+        self._unsaid = _Unsaid(lift) if (lift := speaker.lift(photos)) else None
         every = np.arange(count)
         for word in given:
             self.say()
@@ -110,8 +111,8 @@ class Rows:
     def say(self) -> np.ndarray:
         """The log-probabilities, (N, V) float32, of each row's next word."""
         said = self.speaker.step(self.photos, self.state, np.ascontiguousarray(self.words[:, -1]))
-        if self._lift:
-            said = said._replace(log_probabilities=self._lift.add(said.log_probabilities))
+        if self._unsaid:
+            said = said._replace(log_probabilities=self._unsaid.add(said.log_probabilities))
         self.history.append(said)
         self.state = said.state
         return said.log_probabilities
@@ -122,8 +123,8 @@ class Rows:
         self._keep(rows)
         self.words = np.concatenate([self.words, words[:, None]], axis=1)
         self.told = np.concatenate([self.told, told[:, None]], axis=1)
-        if self._lift:
-            self._lift.forget(words)
+        if self._unsaid:
+            self._unsaid.forget(words)
         self._way = np.concatenate([self._way, rows[:, None]], axis=1)
 
     def way(self, row: int) -> list[int]:
@@ -146,8 +147,8 @@ class Rows:
     def _keep(self, rows: np.ndarray) -> None:
         self.words, self.told, self._way = self.words[rows], self.told[rows], self._way[rows]
         self.state = self.speaker.take(self.state, rows)
-        if self._lift:
-            self._lift.rows = self._lift.rows[rows]
+        if self._unsaid:
+            self._unsaid.rows = self._unsaid.rows[rows]
 
 
 @dataclass(frozen=True)

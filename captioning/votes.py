@@ -7,9 +7,8 @@ is voted for a word on average, until the word is said: a product of two experts
 which one has learnt sentences and the other, apart from it, what photos show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,10 +48,6 @@ class VoteFacts:
     strength: float = 0.45
     lowest: float = -3.0
     highest: float = 4.0
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> "VoteFacts":
-        return cls(**facts)
 
 
 class WordVotes(nn.Module):

@@ -11,6 +11,7 @@ from captioning.captioner import Captioner, load_parts
 from captioning.decoder import Photos
 from captioning.encoder import GRID_CHANNELS
 from captioning.engine.in_torch import TorchSpeaker
+from captioning.engine.speaker import Lift
 from captioning.search import Rows, Rules, SearchOptions, beam_search, drain
 from captioning.votes import VoteFacts, WordVotes
 from keypoints_captions.photos.reader import read_photo
@@ -27,12 +28,11 @@ SIZES = ("--embed-size", "32", "--heads", "2")  # of `make_captioner`'s decoder
 class Lifted(TorchSpeaker):
     """Lifts balls and dogs, which are one to it, in the first photo, and nothing in the others."""
 
-    tag_of = tuple(0 if word in ("ball", "dog") else -1 for word in VOCABULARY.words)
-
-    def lift(self, photos: Photos) -> np.ndarray:
-        lift = np.zeros((self.count(photos), 1), np.float32)
-        lift[0] = 8
-        return lift
+    def lift(self, photos: Photos) -> Lift:
+        tags = np.zeros((self.count(photos), 1), np.float32)
+        tags[0] = 8
+        tag_of = [0 if word in ("ball", "dog") else -1 for word in VOCABULARY.words]
+        return Lift(tags, np.array(tag_of))
 
 
 @torch.inference_mode()

@@ -9,7 +9,7 @@ from torch import Tensor
 from captioning.decoder import Photos, State
 from captioning.encoder import Encoder
 from captioning.engine.preprocessing import Preprocessing
-from captioning.engine.speaker import Said
+from captioning.engine.speaker import Lift, Said
 from captioning.engine.whole import DecoderStart, DecoderStep, WholeEncoder, places_of
 from captioning.ensemble import AnyDecoder
 from captioning.vocabulary import PAD, START, UNKNOWN
@@ -27,8 +27,6 @@ def spoken(logits: Tensor) -> Tensor:
 class TorchSpeaker:
     """A decoder as it is, in training too; see `captioning.engine.speaker.Speaker`."""
 
-    tag_of = None
-
     def __init__(self, decoder: AnyDecoder) -> None:
         self.decoder = decoder
 
@@ -39,8 +37,8 @@ class TorchSpeaker:
         with torch.no_grad():
             return self.decoder.start(photos)
 
-    def lift(self, photos: Photos) -> np.ndarray:
-        raise NotImplementedError("the votes are heard through an engine")
+    def lift(self, photos: Photos) -> Lift | None:
+        return None  # in training the decoder learns to speak without the votes
 
     def take(self, state: State, rows: np.ndarray) -> State:
         return state.take(torch.from_numpy(rows).to(state.hidden.device))

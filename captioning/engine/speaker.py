@@ -24,6 +24,16 @@ class Said(NamedTuple):
     state: Any
 
 
+class Lift(NamedTuple):
+    """What B photos add to the log-probabilities of words until one of the same tag is said.
+
+    tags: (B, tags) float32. tag_of: (V,) int64, the tag of each word, -1 without one.
+    """
+
+    tags: np.ndarray
+    tag_of: np.ndarray
+
+
 class Speaker(Protocol):
     """A decoder, one step at a time. What photos and states are is its own affair."""
 
@@ -35,13 +45,8 @@ class Speaker(Protocol):
         """The state of one sequence a photo before <start>."""
         ...
 
-    @property
-    def tag_of(self) -> Sequence[int] | None:
-        """The tag of each word of the vocabulary, -1 without one; None where nothing is lifted."""
-        ...
-
-    def lift(self, photos: Any) -> np.ndarray:
-        """(B, tags) float32, added to the log-probabilities of a tag's words until one is said."""
+    def lift(self, photos: Any) -> "Lift | None":
+        """What the photos add to words, see `captioning.votes`; None where they add nothing."""
         ...
 
     def take(self, state: Any, rows: np.ndarray) -> Any:
@@ -57,7 +62,7 @@ class Photos(NamedTuple):
     """What the networks have read of B photos, once for all searches.
 
     places: (B, P, S) float32, what the attention reads. hidden, cell: (B, S) float32, the state
-    before <start>. lift: (B, tags) float32, see `Speaker.lift`; None for a decoder without.
+    before <start>. lift: (B, tags) float32, as `Lift.tags`; None for a decoder without votes.
     """
 
     places: np.ndarray
@@ -67,10 +72,7 @@ class Photos(NamedTuple):
 
     def one(self, index: int) -> "Photos":
         """One of the photos, in memory of its own."""
-        places, hidden, cell, lift = (
-            None if part is None else part[index : index + 1].copy() for part in self
-        )
-        return Photos(places, hidden, cell, lift)  # type: ignore[arg-type]
+        return Photos(*(part[index : index + 1].copy() for part in self if part is not None))
 
 
 class State(NamedTuple):
@@ -83,11 +85,15 @@ class State(NamedTuple):
 class EngineSpeaker:
     """The captioner's networks in an engine: photos to `Photos`, and a `Speaker` for them.
 
-    encoder, start, step: see `captioning.engine.whole`. tag_of: see `Speaker.tag_of`.
+    encoder, start, step: see `captioning.engine.whole`. tag_of: as in `Lift`.
     """
 
     def __init__(
-        self, encoder: Engine, start: Engine, step: Engine, tag_of: Sequence[int] | None = None
+        self,
+        encoder: Engine,
+        start: Engine,
+        step: Engine,
+        tag_of: np.ndarray | None = None,
     ) -> None:
         self.encoder, self._start, self._step = encoder, start, step
         self.tag_of = tag_of
@@ -101,9 +107,10 @@ class EngineSpeaker:
     def count(self, photos: Photos) -> int:
         return len(photos.places)
 
-    def lift(self, photos: Photos) -> np.ndarray:
-        assert photos.lift is not None
-        return photos.lift
+    def lift(self, photos: Photos) -> Lift | None:
+        if photos.lift is None or self.tag_of is None:
+            return None
+        return Lift(photos.lift, self.tag_of)
 
     def start(self, photos: Photos) -> State:
         return State(photos.hidden, photos.cell)

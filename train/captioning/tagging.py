@@ -130,7 +130,7 @@ class TaggingTask(StageTask):
         self, model: nn.Module, batch: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, dict[str, float]]:
         squares, targets = (part.to(self.run.process.device) for part in batch)
-        return _surprise(model(self.crops.normalise(squares)), targets), {}
+        return _cross_entropy(model(self.crops.normalise(squares)), targets), {}
 
     def validate(self, model: Tagger) -> tuple[float, dict[str, float]]:
         preprocessing, device = self.run.preprocessing, self.run.process.device
@@ -176,7 +176,7 @@ class VotesTask(StageTask):
         self, model: nn.Module, batch: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, dict[str, float]]:
         grids, targets = (part.to(self.run.process.device) for part in batch)
-        return _surprise(model(grids.float()), targets), {}
+        return _cross_entropy(model(grids.float()), targets), {}
 
     def validate(self, model: GridVotes) -> tuple[float, dict[str, float]]:
         def inputs(photos: CachedTags, part: slice) -> Tensor:
@@ -190,7 +190,8 @@ class VotesTask(StageTask):
         return {"votes": model.state_dict(), "stems": self.tags.stems, "usual": usual}
 
 
-def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """The mean over photos of the sum over words; both (B, words)."""
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(1).mean()
 
 
