@@ -54,6 +54,16 @@ def test_the_pose_before_changes_the_time_it_takes_only(
 
 
 @pytest.mark.parametrize("pose", POSES)
+def test_a_good_first_guess_is_the_best_one(pose: Pose, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = project(pose) + np.random.default_rng(1).normal(0, 1, (NUM_POINTS, 2))
+    first = estimate_pose(points, SIZE)
+    monkeypatch.setattr("facial_keypoints.geometry.pose.GOOD_FIT", 0)  # every guess is tried
+    best = estimate_pose(points, SIZE)
+    assert best is not None
+    assert_close(first, best, 1e-3)
+
+
+@pytest.mark.parametrize("pose", POSES)
 def test_rotation_and_pose_are_inverse(pose: Pose) -> None:
     rotation = rotation_from_pose(pose)
     assert np.allclose(rotation @ rotation.T, np.eye(3))

@@ -34,11 +34,12 @@ export const estimatePose = (points, width, height, before = null) => {
     const fit = refine(head, seen, focal, guess);
     return fit && facing(fit);
   };
-  if (before) {
-    const fit = attempt({rotation: rotationFromPose(before), shift: ray});
+  const fits = [];
+  for (const guess of firstGuesses(head, seen, focal, ray, points, before)) {
+    const fit = attempt(guess);
     if (fit && fit.error < good_fit * size) return poseFromRotation(fit.rotation);
+    if (fit) fits.push(fit);
   }
-  const fits = firstGuesses(head, seen, focal, ray, points).map(attempt).filter(Boolean);
   if (!fits.length) return null;
   const best = fits.reduce((a, b) => (b.error < a.error ? b : a));
   return best.error < worst_fit * size ? poseFromRotation(best.rotation) : null;
@@ -70,17 +71,20 @@ export const poseFromRotation = (rotation) => ({
   roll: degrees(Math.atan2(rotation[1][0], rotation[0][0])),
 });
 
-// Where to start from: a parallel projection's head, and heads at `ray` facing us. (Python has a
-// global solver in place of the first; all lead to the same nearest fit.)
-const firstGuesses = (head, seen, focal, ray, points) => {
+// Where to start from, the likeliest first: the pose before, a parallel projection's head, and heads
+// at `ray` facing us. (Python has a global solver in place of the second; all lead to the same
+// nearest fit.)
+function* firstGuesses(head, seen, focal, ray, points, before) {
+  if (before) yield {rotation: rotationFromPose(before), shift: ray};
+  const parallel = parallelGuess(head, seen, focal);
+  if (parallel) yield parallel;
   const {left_eye_outer, right_eye_outer} = constants.markup;
   const across = minus(points[left_eye_outer], points[right_eye_outer]);
   const roll = degrees(Math.atan2(across[1], across[0]));
-  const guesses = constants.pose.first_yaws.map((yaw) =>
-    ({rotation: rotationFromPose({yaw, pitch: 0, roll}), shift: ray}));
-  const parallel = parallelGuess(head, seen, focal);
-  return parallel ? [parallel, ...guesses] : guesses;
-};
+  for (const yaw of constants.pose.first_yaws) {
+    yield {rotation: rotationFromPose({yaw, pitch: 0, roll}), shift: ray};
+  }
+}
 
 const parallelGuess = (head, seen, focal) => {
   const rows = head.map((point) => [...point, 1]);
