@@ -21,7 +21,7 @@ VERSION = "1.0.0"
 
 
 def main() -> None:
-    """Starts the page, prints its address, loads the models meanwhile and serves until stopped."""
+    """Builds the page, prints its address, loads the models meanwhile and serves until stopped."""
     options = parse_options()
     return_memory()
     fit_threads()
@@ -32,8 +32,6 @@ def main() -> None:
     files = device_files(options.weights)
     page, queue, models = build_page(files, options.weights, options.device)
     health = Health(models, VERSION)
-    for model in models.values():
-        model.start()
     try:
         site = build_site(
             page,

@@ -175,6 +175,8 @@ class FacialKeypoints(HubModel):
         seen, least = detector.eagerly(images), detector.min_score
         faces = self._look(images, [[one for one in own if one.score >= least] for own in seen])
         empty = [place for place, found in enumerate(faces) if seen[place] and not found]
+        if not empty:
+            return faces
         photos = [images[place] for place in empty]
         weak = [[one for one in seen[place] if one.score < least] for place in empty]
         doubtful = [
@@ -193,10 +195,13 @@ class FacialKeypoints(HubModel):
         keypoints = read_detections(self.predictor, photos, detections)
         sure = set(owners[keypoints.score >= SURE_SCORE])
         unsure = np.array([place for place, own in enumerate(owners) if own not in sure], int)
-        crops = upside_down(crops_of([detections[place] for place in unsure]))
-        over = read_doubtful(self.predictor, [photos[i] for i in unsure], crops, MIN_SCORE_FIRST)
-        turned = np.flatnonzero(over.score >= SURE_SCORE)
-        keypoints.put(unsure[turned], over[turned])
+        if len(unsure):
+            crops = upside_down(crops_of([detections[place] for place in unsure]))
+            over = read_doubtful(
+                self.predictor, [photos[i] for i in unsure], crops, MIN_SCORE_FIRST
+            )
+            turned = np.flatnonzero(over.score >= SURE_SCORE)
+            keypoints.put(unsure[turned], over[turned])
         return _chosen(images, owners, keypoints, self.min_score)
 
     def _look_closely(

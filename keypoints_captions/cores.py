@@ -8,6 +8,9 @@ from pathlib import Path
 #: Where Linux says how much of the machine a container may take.
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
+_thread = threading.local()
+_are_shared = False  # between several pieces of work
+
 
 def usable_cores(container_limit: Path = _CONTAINER_LIMIT) -> int:
     """Cores that this process may use: not those of the machine that its container does not get,
@@ -38,13 +41,14 @@ def fit_threads() -> None:
 
 
 def use_one_core() -> None:
-    """Lets torch use one core in this thread, which so small a network runs best on.
+    """Lets this thread's networks use one core, which so small ones run best on beside others.
 
-    Split over two cores, each of its layers waits for the slower one, spinning; where the browser
-    wants a core as well, that takes five times the time.
+    Split over two cores, each of a network's layers waits for the slower one, spinning; where the
+    browser wants a core as well, that takes five times the time.
     """
+    _thread.uses_one_core = True
     torch = sys.modules.get("torch")
-    if torch is None:  # other engines take a core for each call anyway
+    if torch is None:
         return
     usual = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -52,3 +56,17 @@ def use_one_core() -> None:
     helper = threading.Thread(target=torch.set_num_threads, args=(usual,))
     helper.start()
     helper.join()
+
+
+def share_cores(is_shared: bool, cores: int) -> None:
+    """Lets each network of this process use one core from now on, or all of so many."""
+    global _are_shared
+    _are_shared = is_shared
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "set_num_threads"):
+        torch.set_num_threads(1 if is_shared else cores)
+
+
+def may_use_all() -> bool:
+    """Whether a network that this thread runs may use all cores."""
+    return not _are_shared and not getattr(_thread, "uses_one_core", False)

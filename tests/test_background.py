@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from web.models import Background
+from web.models import Background, start_in_order
 
 
 def test_loads_once_for_all_who_wait() -> None:
@@ -53,3 +53,22 @@ def test_what_loading_raises_is_raised_by_each_get() -> None:
     for _ in range(2):
         with pytest.raises(FileNotFoundError, match="no weights"):
             model.get()
+
+
+def test_each_begins_when_those_before_it_are_ready() -> None:
+    begun: list[str] = []
+    release = threading.Event()
+
+    def fail() -> None:
+        begun.append("first")
+        assert release.wait(10)
+        raise FileNotFoundError("no weights")
+
+    models = [Background(fail), Background(lambda: begun.append("second"))]
+    start_in_order(models)
+    time.sleep(0.05)
+    assert begun == ["first"]
+    release.set()
+    models[1].wait()
+    assert begun == ["first", "second"]
+    assert [model.state for model in models] == ["failed", "ready"]

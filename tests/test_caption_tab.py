@@ -25,11 +25,13 @@ from train.benchmark.running_app import free_port
 from web.captions.answer import Answer, answer_photo, see_photo
 from web.captions.attention import heat_map, name_place
 from web.captions.downloads import json_file
+from web.captions.model import load
 from web.captions.search_form import search_options
 from web.captions.tab import build_tab
 from web.captions.why import shown
 from web.captions.words import Pace, in_the_making, summary, told
 from web.components import Upload
+from web.models import Background
 
 #: As the fold opens: method, beam size, temperature, top-p, captions, words at least and at most,
 #: first words.
@@ -50,7 +52,7 @@ def captioner(weights: Path) -> Captioner:
 @pytest.fixture(scope="module")
 def page(weights: Path) -> gr.Blocks:
     with gr.Blocks() as page:
-        build_tab(page, weights)
+        build_tab(page, Background(lambda: load(weights)))
     return page
 
 
@@ -235,7 +237,7 @@ def test_a_click_without_an_answer(page: gr.Blocks) -> None:
 
 def test_missing_weights_are_told(tmp_path: Path, examples: Path) -> None:
     with gr.Blocks() as page:
-        build_tab(page, tmp_path)
+        build_tab(page, Background(lambda: load(tmp_path)))
     results = handler(page, "on_open")(asked())
     assert results[ANSWER] is None
     assert "The model could not be loaded" in results[STATUS]

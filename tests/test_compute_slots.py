@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keypoints_captions.cores import usable_cores
+from keypoints_captions.cores import may_use_all, share_cores, usable_cores
 from web.models import ComputeSlots
 
 
@@ -34,7 +34,7 @@ def test_alone_it_gets_every_core_and_among_others_one() -> None:
 
     def first() -> None:
         with slots.turn():
-            seen.append(torch.get_num_threads())
+            seen.append((torch.get_num_threads(), may_use_all()))
             first_inside.set()
             assert release.wait(10)
 
@@ -43,11 +43,11 @@ def test_alone_it_gets_every_core_and_among_others_one() -> None:
     thread.start()
     assert first_inside.wait(10) and slots.busy
     with slots.turn():
-        seen.append(torch.get_num_threads())
+        seen.append((torch.get_num_threads(), may_use_all()))
     release.set()
     thread.join()
-    torch.set_num_threads(usual)
-    assert seen == [3, 1]
+    share_cores(False, usual)
+    assert seen == [(3, True), (1, False)]
 
 
 def test_an_error_frees_the_slot() -> None:

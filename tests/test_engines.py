@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from captioning import Captioner
 from captioning.vocabulary import START
 from facial_keypoints import FacialKeypoints
 from facial_keypoints.detection.cnn import CnnDetector
+from keypoints_captions.cores import use_one_core
 from keypoints_captions.engines.choice import load_engines
 from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import WeightsError
@@ -18,9 +20,13 @@ from tests.caption_world import make_captioner
 from train.benchmark.running_app import ROOT
 
 pytest.importorskip("openvino", reason="no package of it for this machine")
+import openvino
+
 from keypoints_captions.engines.on_openvino import (
     _PLANNED,
     OpenVinoEngine,
+    _inference,
+    _Plan,
 )
 
 
@@ -82,6 +88,32 @@ def test_an_answer_does_not_depend_on_the_batch(size: tuple[int, int]) -> None:
         alone = engine(canvases=canvases[place : place + 1])
         for name, values in alone.items():
             np.testing.assert_array_equal(values[0], together[name][place])
+
+
+@pytest.mark.parametrize("size", [min(_PLANNED), (64, 96)])
+def test_an_answer_does_not_depend_on_the_cores(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keypoints_captions.engines.on_openvino.usable_cores", lambda: 2)
+    taken, compile_for = [], _Plan._compile
+
+    def noted(plan: _Plan, streams: int) -> openvino.CompiledModel:
+        taken.append(streams)
+        return compile_for(plan, streams)
+
+    monkeypatch.setattr(_Plan, "_compile", noted)
+    engine = CnnDetector.load(engine="openvino").engine
+    canvases = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
+    alone = engine(canvases=canvases)
+    for _ in range(2):
+        with _inference():
+            beside = engine(canvases=canvases)
+    with ThreadPoolExecutor(initializer=use_one_core) as pool:
+        narrow = pool.submit(engine, canvases=canvases).result()
+    assert taken == [1, 2]  # all cores for one call, one core each for two
+    for name, values in alone.items():
+        np.testing.assert_array_equal(values, beside[name])
+        np.testing.assert_array_equal(values, narrow[name])
 
 
 def test_weights_without_onnx_files_run_in_torch(tmp_path: Path) -> None:

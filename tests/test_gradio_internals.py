@@ -45,6 +45,16 @@ def test_pandas_is_imported_when_it_is_first_asked_for() -> None:
     subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
 
 
+def test_events_do_not_import_matplotlib() -> None:
+    check = (
+        "import sys, app\n"
+        "from gradio import utils\n"
+        "with utils.MatplotlibBackendMananger():\n"
+        "    assert 'matplotlib' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
+
+
 def test_a_public_address_comes_by_https(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

@@ -24,6 +24,7 @@ from web.keypoints.answer import PhotoAnswer, answer_photo
 from web.keypoints.cards import cards, summary
 from web.keypoints.downloads import csv_file, json_file, photo_file
 from web.keypoints.model import Ready
+from web.models import Background
 
 
 def answered(examples: Path, *faces: Face, name: str = "cat.jpg") -> PhotoAnswer:
@@ -97,7 +98,7 @@ USUAL = (["points", "contours"], [])
 
 
 @pytest.fixture
-def page(examples: Path, monkeypatch: pytest.MonkeyPatch) -> gr.Blocks:
+def page(examples: Path) -> gr.Blocks:
     """The tab with a model that finds one face in every photo."""
 
     class Model:
@@ -109,13 +110,12 @@ def page(examples: Path, monkeypatch: pytest.MonkeyPatch) -> gr.Blocks:
         def using(self, detector: str) -> Callable[[np.ndarray], list[Face]]:
             return lambda image: [make_face(), make_face()]
 
-    def load(*_: object) -> Ready:
+    def load() -> Ready:
         example = answered(examples, make_face(), name="example.jpg")
         return Ready(Model(), example, {})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tab, "load", load)
     with gr.Blocks() as page:
-        tab.build_tab(page, device_files())
+        tab.build_tab(page, device_files(), Background(load))
     return page
 
 

@@ -8,7 +8,9 @@ Five patches:
 1. No type stubs: Gradio renders them while it is imported, half of its four seconds, and would
    write a .pyi file beside each of our components.
 2. Nothing is imported that no visitor needs: pandas, which is 66 MiB and a third of a second, comes
-   at its first use, and the command lines of Gradio and httpx not at all.
+   at its first use, and the command lines of Gradio and httpx not at all. Nor is matplotlib, where
+   it is installed: Gradio sets its backend around every event, for handlers that plot, and so takes
+   25 MiB and a third of a second of the first visitor's.
 3. No fetching: Gradio would download any address that a visitor gives in place of a file.
 4. `PageBlocks`: a log line for each event, and no traceback for values that no page sends.
 5. `RequestQueue`: a bounded queue that tells all waiting visitors their place.
@@ -28,6 +30,7 @@ import secrets
 import sys
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from types import ModuleType
 from typing import Any, Literal, NoReturn
 from unittest.mock import patch
@@ -68,6 +71,7 @@ sys.modules.setdefault("gradio.cli", _no_commands)
 with patch.object(inspect, "getfile", _find_but_gradio):
     import gradio as gr
     from gradio import component_meta, networking, processing_utils, tunneling
+    from gradio import utils as gradio_utils
     from gradio.blocks import BlockFunction
     from gradio.data_classes import PredictBodyInternal
     from gradio.queueing import Queue
@@ -78,6 +82,8 @@ if (
     sys.modules["gradio.cli"] is _no_commands
 ):  # imported when it is asked for, as by `Blocks.launch`
     del sys.modules["gradio.cli"]
+
+gradio_utils.MatplotlibBackendMananger = nullcontext  # type: ignore[misc, assignment]
 
 # Type checkers would read the stub, in whatever state it is, instead of the module.
 component_meta.create_or_modify_pyi = lambda *_: None

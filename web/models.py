@@ -1,14 +1,13 @@
 """The page's models: loaded in the background, run in a bounded number of compute slots."""
 
 import logging
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from keypoints_captions.cores import usable_cores
+from keypoints_captions.cores import share_cores, usable_cores
 from web.server.memory import trim_memory
 
 T = TypeVar("T")
@@ -49,6 +48,10 @@ class Background(Generic[T]):
         self.start()
         return self._result.result()
 
+    def wait(self) -> None:
+        """Waits until it is loaded, or cannot be."""
+        self._result.exception()
+
     def _run(self) -> None:
         try:
             with _turn:
@@ -58,6 +61,18 @@ class Background(Generic[T]):
         except BaseException as error:  # raised by `get`
             _log.error("a model could not be loaded: %s: %s", type(error).__name__, error)
             self._result.set_exception(error)
+
+
+def start_in_order(models: Sequence[Background[Any]]) -> None:
+    """Loads them one after the other, so that the first has the machine to itself; what is wanted
+    before its turn comes at once."""
+
+    def run() -> None:
+        for model in models:
+            model.start()
+            model.wait()
+
+    threading.Thread(target=run, daemon=True, name="load-models").start()
 
 
 class ComputeSlots:
@@ -92,7 +107,7 @@ class ComputeSlots:
             self._wanted += 1
         try:
             with self._free:
-                self._share_cores()
+                share_cores(self._wanted > 1, self._cores)
                 yield
         finally:
             with self._lock:
@@ -108,11 +123,6 @@ class ComputeSlots:
                 except StopIteration:
                     return
             yield item
-
-    def _share_cores(self) -> None:
-        torch = sys.modules.get("torch")  # other engines take a core for each call
-        if torch is not None and hasattr(torch, "set_num_threads"):
-            torch.set_num_threads(1 if self._wanted > 1 else self._cores)
 
 
 #: A photo in work takes up to 400 MB; more at once would need a larger machine.

@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+import web.captions.model
 import web.captions.tab
+import web.keypoints.model
 import web.keypoints.tab
 from captioning.alt_text import alt_text
 from web.api_section import build_api_section
 from web.components import ASSETS, DRAWING_BUDGET, Upload, private
 from web.device.files import DeviceFiles
 from web.gradio_internals import PageBlocks, RequestQueue, forget_session, use_request_queue
-from web.models import Background
+from web.models import Background, start_in_order
 from web.photo_transfer import PhotoTab, alt_text_line, photo_to_carry, same_photo
 
 if TYPE_CHECKING:
@@ -29,12 +31,17 @@ QUEUE_SIZE = 64  # waiting requests; more are refused: the page is busy
 def build_page(
     files: DeviceFiles, weights: str | None = None, device: str | None = None
 ) -> tuple[gr.Blocks, RequestQueue, dict[str, Background[Any]]]:
-    """The page, its request queue, and the models of its tabs by name.
+    """The page, its request queue, and the models of its tabs by name, which load meanwhile.
 
     Args:
         files: what faces are found with on the visitor's own device.
         weights, device: as `FacialKeypoints.load` and `Captioner.load` take them, for both.
     """
+    models: dict[str, Background[Any]] = {
+        "keypoints": Background(lambda: web.keypoints.model.load(weights, device)),
+        "captions": Background(lambda: web.captions.model.load(weights, device)),
+    }
+    start_in_order(list(models.values()))
     with PageBlocks(
         title=TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)
     ) as page:
@@ -44,9 +51,9 @@ def build_page(
         )
         with gr.Tabs(elem_classes="halves"):
             with gr.Tab("Facial keypoints", id="keypoints"):
-                faces = web.keypoints.tab.build_tabs(page, files, weights, device)
+                faces = web.keypoints.tab.build_tabs(page, files, models["keypoints"])
             with gr.Tab("Photo captions", id="captions"):
-                captions = web.captions.tab.build_tab(page, weights, device)
+                captions = web.captions.tab.build_tab(page, models["captions"])
         _connect(faces, captions)
         build_api_section()
         gr.HTML(
@@ -56,7 +63,6 @@ def build_page(
             "results when you close the page; it never stores the camera's pictures.</p>"
         )
         _forget_when_closed(page)
-    models = {"keypoints": faces.model, "captions": captions.model}
     return page, use_request_queue(page, QUEUE_SIZE), models
 
 

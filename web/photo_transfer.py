@@ -4,18 +4,16 @@ import filecmp
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gradio as gr
 
 from web.components import PhotoInput, Upload
-from web.models import Background
 
 
 class PhotoTab(NamedTuple):
     """Parts of a tab that the page connects.
 
-    model: to be loaded once the page is up.
     photo: a photo put in here is answered.
     answer: the tab's result, of a type of its own; None without a photo.
     carry: the button that hands the photo over to the other tab.
@@ -23,7 +21,6 @@ class PhotoTab(NamedTuple):
     answered: the events that change the answer.
     """
 
-    model: Background[Any]
     photo: PhotoInput
     answer: gr.State
     carry: gr.Button

@@ -30,6 +30,9 @@ GOOD_FIT = 0.15
 LEAST_SPREAD = 0.05
 #: Degrees: the search for a pose starts from heads turned like this, besides SQPnP's.
 FIRST_YAWS = (-45.0, 0.0, 45.0)
+#: When a search ends: after so many steps, or one that changes the pose by so small a share, which
+#: is less than a hundredth of a degree.
+_CONVERGED = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 20, 1e-4)
 
 
 def estimate_pose(
@@ -135,7 +138,7 @@ def _refine(
     """
     try:
         rotation, shift = cv2.solvePnPRefineLM(
-            _HEAD, seen, camera, None, rotation.copy(), shift.copy()
+            _HEAD, seen, camera, None, rotation.copy(), shift.copy(), criteria=_CONVERGED
         )
     except cv2.error:
         return None

@@ -7,6 +7,7 @@ and without: `python -m train.evaluate engines`; weights/ENGINES.md has the tabl
 import contextlib
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import Any
@@ -19,7 +20,7 @@ import openvino  # noqa: E402
 from openvino import opset13  # noqa: E402
 from openvino.op import Constant  # noqa: E402
 
-from keypoints_captions.cores import usable_cores  # noqa: E402
+from keypoints_captions.cores import may_use_all, usable_cores  # noqa: E402
 from keypoints_captions.engines.engine import Engine  # noqa: E402
 from keypoints_captions.engines.ports import Ports  # noqa: E402
 
@@ -34,6 +35,7 @@ _EITHER |= {"Concat", "Split", "Gather", "Unsqueeze"}
 
 _making = threading.Lock()
 _cores: list[openvino.Core] = []
+_running: list[None] = []  # an entry for each inference
 
 
 def core() -> openvino.Core:
@@ -45,25 +47,24 @@ def core() -> openvino.Core:
 
 
 class OpenVinoEngine(Engine):
-    """Runs an ONNX file. Each call takes one core, and a batch as many as are idle.
+    """Runs an ONNX file. Each call takes one core, and a batch as many as are idle. A single item
+    gets all cores while nothing else runs in this process and `cores.may_use_all` allows it; its
+    answer is the same to the bit.
 
     file: NAME.onnx. exact: compute in float32 where the processor has a quicker format, too.
-    small: where it has bfloat16, keep the weights in it. OpenVINO alone keeps them in float32,
-        and once more in bfloat16; but then it adds the last layers' biases in float32.
+    small: where it has bfloat16, keep the weights in it, once. OpenVINO alone keeps them in
+        float32, and once more in bfloat16; but then it adds the last layers' biases in float32.
+        No call takes more than one core, since that would hold them once more.
     """
 
     def __init__(
         self, file: Path, inputs: Ports, outputs: Ports, exact: bool = False, small: bool = False
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
-        self._streams = usable_cores()
-        settings: dict[str, Any] = {
-            "NUM_STREAMS": self._streams,
-            "INFERENCE_NUM_THREADS": self._streams,
-            "ENABLE_CPU_PINNING": False,
-        }
+        self._cores = usable_cores()
+        self._settings: dict[str, Any] = {"ENABLE_CPU_PINNING": False}
         if exact:
-            settings["INFERENCE_PRECISION_HINT"] = "f32"
+            self._settings["INFERENCE_PRECISION_HINT"] = "f32"
         model = core().read_model(file)
         if (
             small
@@ -71,56 +72,107 @@ class OpenVinoEngine(Engine):
             and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         ):
             _narrow(model)
-        self._model = core().compile_model(model, "CPU", settings)
-        precision = self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        self.name = f"OpenVINO {precision}"
-        self._settings, self._file = settings, file
-        self._any = self._pool(self._model)
-        self._planned: dict[tuple[int, int], LifoQueue] = {}
+        self._file, self._may_widen = file, not small
+        self._any = _Plan(model, self._settings, self._cores)
+        precision = core().get_property("CPU", "INFERENCE_PRECISION_HINT")
+        self.name = f"OpenVINO {'f32' if exact else precision.get_type_name()}"
+        self._planned: dict[tuple[int, int], _Plan] = {}
         self._planning = threading.Lock()
-        self._is_wide = any({"height", "width"} & set(port.shape) for port in inputs.values())
+        self._any_size = any({"height", "width"} & set(port.shape) for port in inputs.values())
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         count = len(next(iter(inputs.values())))
         size = next(iter(inputs.values())).shape[1:3]
-        is_planned = self._is_wide and size in _PLANNED
-        idle = self._plan(size) if is_planned else self._any
-        requests = [idle.get()]
-        try:
-            with contextlib.suppress(Empty):
-                while len(requests) < min(count, self._streams):
-                    requests.append(idle.get_nowait())
-            each = 1 if is_planned else -(-count // len(requests))
-            parts = []
-            for start in range(0, count, each * len(requests)):
-                begun = []
-                for request, low in zip(requests, range(start, count, each), strict=False):
-                    part = {name: values[low : low + each] for name, values in inputs.items()}
-                    request.start_async(part, share_inputs=True)
-                    begun.append(request)
-                for request in begun:
-                    request.wait()
-                    parts.append([np.array(request.get_tensor(name).data) for name in self.outputs])
-            whole = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
-            return dict(zip(self.outputs, whole, strict=True))
-        finally:
-            for request in requests:
-                idle.put(request)
+        is_planned = self._any_size and size in _PLANNED
+        plan = self._plan(size) if is_planned else self._any
+        with _inference() as is_alone:
+            if count == 1 and is_alone and self._may_widen and self._cores > 1 and may_use_all():
+                parts = self._run(inputs, [plan.wide], 1)
+            else:
+                with plan.narrow(min(count, self._cores)) as requests:
+                    each = 1 if is_planned else -(-count // len(requests))
+                    parts = self._run(inputs, requests, each)
+        whole = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        return dict(zip(self.outputs, whole, strict=True))
 
-    def _plan(self, size: tuple[int, int]) -> LifoQueue:
+    def _run(
+        self, inputs: dict[str, np.ndarray], requests: list[openvino.InferRequest], each: int
+    ) -> list[list[np.ndarray]]:
+        """The outputs of so many items each, in their order."""
+        count = len(next(iter(inputs.values())))
+        parts = []
+        for start in range(0, count, each * len(requests)):
+            begun = []
+            for request, low in zip(requests, range(start, count, each), strict=False):
+                part = {name: values[low : low + each] for name, values in inputs.items()}
+                request.start_async(part, share_inputs=True)
+                begun.append(request)
+            for request in begun:
+                request.wait()
+                parts.append([np.array(request.get_tensor(name).data) for name in self.outputs])
+        return parts
+
+    def _plan(self, size: tuple[int, int]) -> "_Plan":
         with self._planning:
             if size not in self._planned:
                 model = core().read_model(self._file)
                 model.reshape({name: [1, *size, 3] for name in self.inputs})
-                model = core().compile_model(model, "CPU", self._settings)
-                self._planned[size] = self._pool(model)
+                self._planned[size] = _Plan(model, self._settings, self._cores)
             return self._planned[size]
 
-    def _pool(self, model: openvino.CompiledModel) -> LifoQueue:
-        idle: LifoQueue = LifoQueue()
-        for _ in range(self._streams):
-            idle.put(model.create_infer_request())
-        return idle
+
+class _Plan:
+    """A network compiled for one core a call and for all of them, each when it is first wanted.
+
+    settings: of OpenVINO, without numbers of threads.
+    """
+
+    def __init__(self, model: openvino.Model, settings: dict[str, Any], cores: int) -> None:
+        self._model, self._settings, self._cores = model, settings, cores
+        self._compiling = threading.Lock()
+        self._idle: LifoQueue[openvino.InferRequest] = LifoQueue()
+        self._narrow: openvino.CompiledModel | None = None
+        self._wide: openvino.InferRequest | None = None
+
+    @contextlib.contextmanager
+    def narrow(self, most: int) -> Iterator[list[openvino.InferRequest]]:
+        """At least one idle request that takes one core, at most so many."""
+        with self._compiling:
+            if self._narrow is None:
+                self._narrow = self._compile(self._cores)
+                for _ in range(self._cores):
+                    self._idle.put(self._narrow.create_infer_request())
+        requests = [self._idle.get()]
+        try:
+            with contextlib.suppress(Empty):
+                while len(requests) < most:
+                    requests.append(self._idle.get_nowait())
+            yield requests
+        finally:
+            for request in requests:
+                self._idle.put(request)
+
+    @property
+    def wide(self) -> openvino.InferRequest:
+        """The request that takes all cores: for who is alone in `_inference`."""
+        with self._compiling:
+            if self._wide is None:
+                self._wide = self._compile(1).create_infer_request()
+            return self._wide
+
+    def _compile(self, streams: int) -> openvino.CompiledModel:
+        threads = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": self._cores}
+        return core().compile_model(self._model, "CPU", {**self._settings, **threads})
+
+
+@contextlib.contextmanager
+def _inference() -> Iterator[bool]:
+    """Counts an inference while it runs; gives whether it is the only one of this process."""
+    _running.append(None)
+    try:
+        yield len(_running) == 1
+    finally:
+        _running.pop()
 
 
 def _narrow(model: openvino.Model) -> None:

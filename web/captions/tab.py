@@ -1,7 +1,6 @@
 """The captioning tab: photo, caption, reasons for each word, other captions."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,7 @@ from keypoints_captions.weights import WeightsError
 from web.captions.answer import Answer, see_photo
 from web.captions.api import CAPTION_BUDGET, build_endpoint
 from web.captions.downloads import build_download
-from web.captions.model import PHOTOS, load
+from web.captions.model import PHOTOS, Ready
 from web.captions.quality import build_caption_quality
 from web.captions.results import (
     answered,
@@ -47,19 +46,16 @@ _FOCUS_CHOSEN = """() => {
 }"""
 
 
-def build_tab(
-    page: gr.Blocks, weights: str | Path | None = None, device: str | None = None
-) -> PhotoTab:
+def build_tab(page: gr.Blocks, ready: Background[Ready]) -> PhotoTab:
     """Lays out the tab in the Gradio context of the caller.
 
     Args:
         page: the Blocks that the tab is part of.
-        weights, device: as `Captioner.load` takes them.
+        ready: the model; handlers start it and wait for it.
 
     Returns:
-        What the page connects; the model is not yet loading: handlers start it and wait for it.
+        What the page connects.
     """
-    ready = Background(lambda: load(weights, device))
     answer = gr.State(None)
     with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=5, min_width=320):
@@ -138,7 +134,7 @@ def build_tab(
     begun = gr.on([words.click, view.click], on_begin, inputs, results, **_asks(status))
     begun.success(None, js=_FOCUS_CHOSEN)
     build_endpoint(ready)
-    return PhotoTab(ready, photo, answer, carry, alt_text, [opened, asked, searched, begun])
+    return PhotoTab(photo, answer, carry, alt_text, [opened, asked, searched, begun])
 
 
 def _asks(status: gr.HTML) -> dict[str, Any]:

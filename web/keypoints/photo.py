@@ -31,7 +31,7 @@ from web.keypoints.choices import build_choices, build_detectors, draw_style
 from web.keypoints.compare import Comparison
 from web.keypoints.downloads import build_downloads
 from web.keypoints.inside import Inside, inside_updates
-from web.keypoints.model import load
+from web.keypoints.model import Ready
 from web.keypoints.quality import build_keypoint_quality
 from web.links import LinkedSettings
 from web.models import MODELS, Background
@@ -41,20 +41,18 @@ from web.photo_transfer import PhotoTab, build_carry
 def build_tab(
     page: gr.Blocks,
     files: DeviceFiles,
-    weights: str | None = None,
-    device: str | None = None,
+    ready: Background[Ready],
 ) -> PhotoTab:
     """Lays out the view in the Gradio context of the caller.
 
     Args:
         page: the Blocks that the view is part of.
         files: what faces are found with on the visitor's own device.
-        weights, device: as `FacialKeypoints.load` takes them.
+        ready: the model; handlers start it and wait for it.
 
     Returns:
-        What the page connects. The model is not loading yet: handlers start it and wait for it.
+        What the page connects.
     """
-    ready = Background(lambda: load(weights, device))
     answer = gr.State(None)
     gr.HTML(
         keep_html(),
@@ -164,7 +162,7 @@ def build_tab(
         **private(DRAWING_BUDGET),
     )
     build_endpoint(ready)
-    return PhotoTab(ready, photo, answer, carry, alt_text, [opened, asked, again])
+    return PhotoTab(photo, answer, carry, alt_text, [opened, asked, again])
 
 
 def _drawn(answer: PhotoAnswer, show: list[str], fun: list[str]) -> np.ndarray:
