@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import brotli
 import gradio as gr
@@ -14,6 +15,7 @@ from web.device import compression, engine
 from web.device.compression import compress_all
 from web.device.engine import PROCESSOR_FILES, EngineError, install_engine
 from web.device.files import ASSETS, MODEL_FILES, DeviceFiles, Group, device_files
+from web.device.script import early_script
 from web.gradio_internals import admits
 from web.server.device_route import device_route
 from web.server.site import build_site
@@ -39,7 +41,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DeviceFiles:
     return DeviceFiles(groups["engine"], groups["models"], groups["scripts"])
 
 
-def visitor(files: DeviceFiles, **options: object) -> TestClient:
+def visitor(files: DeviceFiles, **options: Any) -> TestClient:
     with gr.Blocks() as page:
         gr.Markdown("a page")
     return TestClient(build_site(page, [], 1000, [device_route(files, admits)], **options))
@@ -147,3 +149,13 @@ def test_a_registry_out_of_reach_is_said_in_a_sentence(
     with pytest.raises(EngineError, match="could not fetch"):
         install_engine()
     assert list((tmp_path / "share").iterdir()) == []  # nothing half installed
+
+
+def test_the_early_script_is_the_first_thing_of_the_page(files: DeviceFiles) -> None:
+    script = early_script(files)
+    with visitor(files, early=script) as client:
+        answer = client.get("/")
+        assert f"<head><script>{script}</script>" in answer.text
+        assert answer.text.count(files.scripts.address) == 1
+        assert client.head("/").status_code == 200
+    assert early_script(DeviceFiles(Group("engine", {}), files.models, files.scripts)) == ""

@@ -24,6 +24,13 @@ export const whyNot = (device) => {
   return "";
 };
 
+// The worker that the page itself has started, if it was the same one; see web/device/script.py.
+const startedEarly = ({scripts}) => {
+  const early = window.earlyWorker;
+  window.earlyWorker = null;
+  return early?.scripts === scripts ? early : null;
+};
+
 /** Finds faces; one picture at a time, in the order in which they are asked for. */
 export class Engine {
   /**
@@ -48,14 +55,16 @@ export class Engine {
     this.webgpu = webgpu;
     const loading = (this.loading = new Promise((resolve, reject) => {
       this.opened = {resolve, reject};
-      const {scripts, engine, models, packed = false} = this.device;
-      this.worker = new Worker(`${scripts}device/worker.js`, {type: "module"});
-      this.worker.addEventListener("message", ({data}) => this.take(data));
-      this.worker.addEventListener("error", (event) => {
+      const early = webgpu ? null : startedEarly(this.device);
+      this.worker = early?.worker ?? new Worker(`${this.device.scripts}device/worker.js`, {type: "module"});
+      this.worker.onmessage = ({data}) => this.take(data);
+      this.worker.onerror = (event) => {
         event.preventDefault();
-        this.fail(event.message || "a file could not be fetched");
-      });
-      this.worker.postMessage({type: "load", engine, models, webgpu, packed});
+        this.take({type: "error", message: event.message});
+      };
+      const {engine, models, packed = false} = this.device;
+      if (early) early.said.forEach((message) => this.take(message));
+      else this.worker.postMessage({type: "load", engine, models, webgpu, packed});
     }));
     loading.catch(() => { if (this.loading === loading) this.loading = null; });
     return loading;
@@ -98,7 +107,7 @@ export class Engine {
       this.waiting.get(message.id)?.reject(new Error(message.message));
       this.waiting.delete(message.id);
     } else if (message.type === "error") {
-      this.fail(message.message);
+      this.fail(message.message || "a file could not be fetched");
     }
   }
 

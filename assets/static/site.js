@@ -43,10 +43,10 @@ const asked = new URLSearchParams(location.search).get("view");
 const wanted = tabs.find((tab) => tab.getAttribute("aria-controls") === asked);
 if (wanted) open(wanted);
 
-const start = async (id, module, name) => {
+const start = async (id, name) => {
   const element = document.getElementById(id);
   try {
-    const {[name]: View} = await import(given.device.scripts + module);
+    const {[name]: View} = await import(`${given.device.scripts}page.js`);
     new View(element, page);
   } catch (error) {
     console.error(error);
@@ -54,5 +54,5 @@ const start = async (id, module, name) => {
   }
 };
 await Promise.all([
-  start("live", "live/live.js", "LiveView"), start("photo", "device/photo/photo.js", "PhotoView"),
+  start("live", "LiveView"), start("photo", "PhotoView"),
 ]);

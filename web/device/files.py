@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from keypoints_captions.files import shipped
+from web.device.bundle import write_bundles
 from web.device.compression import compressed_size, digest
 from web.device.engine import PROCESSOR_FILES, engine_files
 from web.device.examples import PHOTOS
@@ -23,10 +24,15 @@ PRECISE_FILE = "facial_keypoints.onnx"
 MODEL_FILES: tuple[str, ...] = ("face_detector.onnx", PRECISE_FILE, "constants.json")
 #: The same in 8 bits, for cameras; weights of one's own may come without.
 QUICK_FILE = "facial_keypoints_int8.onnx"
-#: Of assets/, and what is handed out of them.
-_SCRIPTS = (
-    "live/**/*.js",
-    "device/**/*.js",
+#: Name of a script that browsers fetch -> modules of assets/ that it is made of, with those that
+#: they import.
+PAGE_SCRIPT = "page.js"
+_BUNDLES = {
+    PAGE_SCRIPT: ("live/live.js", "device/photo/keep.js", "device/photo/photo.js"),
+    "device/worker.js": ("device/worker.js",),
+}
+#: Of assets/, and what is handed out of them besides.
+_PICTURES = (
     "filters/*.png",
     *(f"examples/{name}" for name in PHOTOS),
 )
@@ -110,9 +116,9 @@ def device_files(weights: str | os.PathLike[str] | None = None) -> DeviceFiles:
     folder = shipped("weights") if weights is None else Path(weights)
     names = (*MODEL_FILES, QUICK_FILE)
     models = {name: folder / name for name in names if _is_current(folder / name)}
-    scripts = {
+    scripts = write_bundles(ASSETS, _BUNDLES) | {
         file.relative_to(ASSETS).as_posix(): file
-        for pattern in _SCRIPTS
+        for pattern in _PICTURES
         for file in sorted(ASSETS.glob(pattern))
     }
     return DeviceFiles(

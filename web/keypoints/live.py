@@ -40,7 +40,7 @@ def build_live(ready: "Background[Ready]", files: DeviceFiles) -> LiveSessions:
     sessions = LiveSessions(lambda: _tracker(ready), workers=workers, prepare=use_one_core)
     gr.HTML(
         live_html(),
-        js_on_load=start_script(files, "live/live.js", "LiveView"),
+        js_on_load=start_script(files, "LiveView"),
         server_functions=server_functions(sessions),
         apply_default_css=False,
         elem_id="live",

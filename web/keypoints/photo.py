@@ -56,7 +56,7 @@ def build_tab(
     answer = gr.State(None)
     gr.HTML(
         keep_html(),
-        js_on_load=start_script(files, "device/photo/keep.js", "KeepPhoto"),
+        js_on_load=start_script(files, "KeepPhoto"),
         apply_default_css=False,
         elem_id="keypoints-keep",
     )

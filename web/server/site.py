@@ -32,7 +32,7 @@ def build_site(
         routes: reached without login or middleware.
         own: of the page itself, behind its middleware.
         max_upload: bytes of the largest file accepted.
-        early: JavaScript that runs before the page is there.
+        early: JavaScript that runs before anything else of the page.
         options: more of `gr.mount_gradio_app`.
     """
     set_launched(page, SESSIONS)
@@ -53,10 +53,10 @@ def build_site(
         theme=build_theme(),
         favicon_path=str(ASSETS / "favicon.png"),
         css_paths=[ASSETS / name for name in STYLES],
-        head="".join(f"<script>{script}</script>" for script in [early, *scripts]),
+        head="".join(f"<script>{script}</script>" for script in scripts),
         app_kwargs={
             "routes": list(own),
-            "middleware": middleware(max_upload),
+            "middleware": middleware(max_upload, early),
             "exception_handlers": {413: explain_too_large},
         },
     )

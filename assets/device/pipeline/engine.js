@@ -5,9 +5,9 @@ import {constants} from "./constants.js";
 const DETECTOR = "face_detector.onnx";
 const PRECISE = "facial_keypoints.onnx"; // for photos, and for the graphics card
 const QUICK = "facial_keypoints_int8.onnx"; // in 8 bits, for cameras: twice as fast
-const ENGINES = {
-  wasm: {script: "ort.wasm.min.mjs", binary: "ort-wasm-simd-threaded.wasm"},
-  webgpu: {script: "ort.webgpu.min.mjs", binary: "ort-wasm-simd-threaded.asyncify.wasm"},
+const ENGINES = { // script; what it loads: .mjs and .wasm
+  wasm: {script: "ort.wasm.min.mjs", binary: "ort-wasm-simd-threaded"},
+  webgpu: {script: "ort.webgpu.min.mjs", binary: "ort-wasm-simd-threaded.asyncify"},
 };
 
 /**
@@ -46,9 +46,27 @@ const fetchFirst = ([url, ...others]) =>
   });
 
 // Hosts of plain files may not compress; what lies there packed is unpacked here.
-const fetchPacked = async (url) => {
-  const packed = (await fetchWell(`${url}.packed`)).body;
-  return new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+const fetchBinary = async (url, packed) => {
+  if (!packed) return fetchWell(url);
+  const {body} = await fetchWell(`${url}.packed`);
+  const headers = {"content-type": "application/wasm"}; // compiled while it comes
+  return new Response(body.pipeThrough(new DecompressionStream("gzip")), {headers});
+};
+
+// All of the engine at once. It would ask for its binary last, when its scripts have come and run;
+// the answer that is on its way already is then given to it.
+const loadEngine = async ({engine, packed = false}, {script, binary}) => {
+  const url = `${engine}${binary}.wasm`;
+  const answer = fetchBinary(url, packed);
+  answer.catch(() => {}); // said where it is used
+  import(`${engine}${binary}.mjs`).catch(() => {});
+  const plain = self.fetch;
+  self.fetch = (asked, ...how) => {
+    if (String(asked) !== url) return plain(asked, ...how);
+    self.fetch = plain;
+    return answer;
+  };
+  return import(engine + script);
 };
 
 /** Implements `Networks`. */
@@ -65,10 +83,8 @@ export class OrtNetworks {
     const bytes = [[DETECTOR], keypoints] // while the engine comes
       .map((files) => fetchFirst(files.map((file) => places.models + file)));
     for (const one of bytes) one.catch(() => {}); // said where it is used
-    const {script, binary} = ENGINES[backend];
-    const ort = await import(places.engine + script);
+    const ort = await loadEngine(places, ENGINES[backend]);
     Object.assign(ort.env.wasm, {numThreads: 1, proxy: false, wasmPaths: places.engine});
-    if (places.packed) ort.env.wasm.wasmBinary = await fetchPacked(places.engine + binary);
     ort.env.logLevel = "error";
     const networks = new OrtNetworks(ort, backend, places);
     networks.detector = await networks.open(await bytes[0]);
