@@ -47,9 +47,13 @@ def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:
             bundled(folder, [name])
 
 
-def test_the_page_has_two_scripts() -> None:
+def test_page_and_workers_have_a_script_each() -> None:
     files = device_files().scripts.files
-    assert [name for name in files if name.endswith(".js")] == ["page.js", "device/worker.js"]
+    assert [name for name in files if name.endswith(".js")] == [
+        "page.js",
+        "device/worker.js",
+        "device/helper.js",
+    ]
     page, worker = (files[name].read_text() for name in ("page.js", "device/worker.js"))
     for name in ("LiveView", "KeepPhoto", "PhotoView"):
         assert f"export const {{{name}}} = " in page

@@ -71,7 +71,7 @@ export class Engine {
   }
 
   /**
-   * @param {ImageBitmap | ImageData} image handed over to the worker
+   * @param {ImageBitmap | ImageData | VideoFrame} image handed over to the worker
    * @param {{time: number, mode: "live" | "photo", options?: object}} how time: ms
    * @returns {Promise<{faces: object[] | null, width: number, height: number,
    *   milliseconds: {detect: number, keypoints: number, total: number}}>} faces: null where a newer

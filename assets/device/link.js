@@ -9,11 +9,11 @@ const SLOW = 80; // ms a frame from which the device counts as slow
 const SLOW_AFTER = 45; // frames after which that is judged, by the middle of the last ones ...
 const JUDGED = 30; // ... of this many: the first are slow while the browser still compiles
 
-/** The frame on show as a bitmap, no larger than `LONGEST_SIDE`. */
-const grab = (video) => {
+/** The frame on show, no larger than `LONGEST_SIDE`: itself where the browser can, or as a bitmap. */
+const grab = async (video) => {
   const {videoWidth, videoHeight} = video;
   const shrink = LONGEST_SIDE / Math.max(videoWidth, videoHeight);
-  if (shrink >= 1) return createImageBitmap(video);
+  if (shrink >= 1) return typeof VideoFrame === "function" ? new VideoFrame(video) : createImageBitmap(video);
   return createImageBitmap(video, {
     resizeWidth: Math.round(videoWidth * shrink), resizeHeight: Math.round(videoHeight * shrink),
     resizeQuality: "medium",

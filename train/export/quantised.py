@@ -132,6 +132,9 @@ def _take_bytes(graph: onnx.GraphProto) -> None:
     read_bytes.input[0] = cast.input[0]
     for node in nodes[:-1]:
         graph.node.remove(node)
+    read = {name for node in graph.node for name in node.input}
+    for name in constants.keys() - read:
+        graph.initializer.remove(constants[name])
 
 
 def calibration_crops(weights: Path) -> np.ndarray:

@@ -30,6 +30,7 @@ PAGE_SCRIPT = "page.js"
 _BUNDLES = {
     PAGE_SCRIPT: ("live/live.js", "device/photo/keep.js", "device/photo/photo.js"),
     "device/worker.js": ("device/worker.js",),
+    "device/helper.js": ("device/helper.js",),
 }
 #: Of assets/, and what is handed out of them besides.
 _PICTURES = (

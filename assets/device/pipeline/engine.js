@@ -55,7 +55,8 @@ const fetchBinary = async (url, packed) => {
 
 // All of the engine at once. It would ask for its binary last, when its scripts have come and run;
 // the answer that is on its way already is then given to it.
-const loadEngine = async ({engine, packed = false}, {script, binary}) => {
+const loadEngine = async ({engine, packed = false}, backend) => {
+  const {script, binary} = ENGINES[backend];
   const url = `${engine}${binary}.wasm`;
   const answer = fetchBinary(url, packed);
   answer.catch(() => {}); // said where it is used
@@ -66,7 +67,10 @@ const loadEngine = async ({engine, packed = false}, {script, binary}) => {
     self.fetch = plain;
     return answer;
   };
-  return import(engine + script);
+  const ort = await import(engine + script);
+  Object.assign(ort.env.wasm, {numThreads: 1, proxy: false, wasmPaths: engine});
+  ort.env.logLevel = "error";
+  return ort;
 };
 
 /** Implements `Networks`. */
@@ -79,17 +83,30 @@ export class OrtNetworks {
 
   /** For a camera's frames. @param {Places} places */
   static async load(places, backend = "wasm") {
-    const keypoints = backend === "wasm" ? [QUICK, PRECISE] : [PRECISE];
-    const bytes = [[DETECTOR], keypoints] // while the engine comes
-      .map((files) => fetchFirst(files.map((file) => places.models + file)));
-    for (const one of bytes) one.catch(() => {}); // said where it is used
-    const ort = await loadEngine(places, ENGINES[backend]);
-    Object.assign(ort.env.wasm, {numThreads: 1, proxy: false, wasmPaths: places.engine});
-    ort.env.logLevel = "error";
-    const networks = new OrtNetworks(ort, backend, places);
+    const networks = new OrtNetworks(null, backend, places);
+    const bytes = [[DETECTOR], networks.keypointFiles].map((files) => networks.fetch(files));
+    networks.ort = await loadEngine(places, backend);
     networks.detector = await networks.open(await bytes[0]);
     networks.keypoints = await networks.open(await bytes[1]);
     return networks;
+  }
+
+  /** The same for crops alone, in WebAssembly. @param {Places} places */
+  static async loadReader(places) {
+    const networks = new OrtNetworks(null, "wasm", places);
+    const bytes = networks.fetch(networks.keypointFiles);
+    networks.ort = await loadEngine(places, "wasm");
+    networks.keypoints = await networks.open(await bytes);
+    return networks;
+  }
+
+  get keypointFiles() { return this.backend === "wasm" ? [QUICK, PRECISE] : [PRECISE]; }
+
+  // While the engine comes; what fails is said where it is used.
+  fetch(files) {
+    const bytes = fetchFirst(files.map((file) => this.places.models + file));
+    bytes.catch(() => {});
+    return bytes;
   }
 
   /** The same in full precision, for photos; fetched when it is first asked for. */
