@@ -93,6 +93,47 @@ def test_frames_of_a_camera(page: Page, shelf: Shelf) -> None:
     assert min(face["id"] for face in again) > max(ids)  # another camera's faces are others
 
 
+def test_several_faces_are_read_by_two_workers(page: Page, shelf: Shelf) -> None:
+    if page.evaluate("navigator.hardwareConcurrency") < 2:
+        pytest.skip("one core has no place for a second")
+    page.evaluate("worked.worker.postMessage({type: 'reset'})")
+    frame = render([Place(200, 220, 80), Place(470, 240, 70)], [False, True])
+    first = look(page, shelf, frame, "live", 0.0, smoothing=0.0)["faces"]
+    assert len(first) == 2
+    for index in range(1, 60):
+        faces = look(page, shelf, frame, "live", 33.0 * index, smoothing=0.0)["faces"]
+        if index == 5:
+            alone, before = faces, len(page.workers)
+    page.wait_for_timeout(3000)  # until the second has started
+    together = look(page, shelf, frame, "live", 33.0 * 60, smoothing=0.0)["faces"]
+    assert (before, len(page.workers)) == (1, 2)
+    assert [face["id"] for face in together] == [face["id"] for face in first]
+    for one, other in zip(alone, together, strict=True):
+        assert np.abs(np.subtract(one["points"], other["points"])).max() < 1.0
+
+
+def test_a_camera_s_frame_is_the_same_picture(page: Page, shelf: Shelf) -> None:
+    shelf.pictures = {"picture": render([Place(320, 240, 90)])}
+    frame, picture = page.evaluate(
+        """async () => {
+          const {fetchPicture} = await import("/page/pipeline_page.js");
+          const {width, height, data} = await fetchPicture("picture");
+          const pixels = new ImageData(data, width, height);
+          const canvas = new OffscreenCanvas(width, height);
+          canvas.getContext("2d").putImageData(pixels, 0, 0);
+          const answers = [];
+          for (const image of [new VideoFrame(canvas, {timestamp: 0}), pixels]) {
+            worked.worker.postMessage({type: "reset"});
+            answers.push(await worked.ask({type: "frame", id: 1, image, time: 0, mode: "live"}));
+          }
+          return answers;
+        }"""
+    )
+    assert (frame["width"], frame["height"]) == (640, 480)
+    assert len(frame["faces"]) == 1
+    assert frame["faces"][0]["points"] == picture["faces"][0]["points"]
+
+
 def test_of_waiting_frames_only_the_newest_is_looked_at(page: Page, shelf: Shelf) -> None:
     shelf.pictures = {"picture": render([Place(320, 240, 90)])}
     answers = page.evaluate(
