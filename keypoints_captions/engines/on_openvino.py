@@ -1,7 +1,8 @@
 """Networks in OpenVINO, from the ONNX files beside the weights.
 
 OpenVINO 2026.4 with one stream a core is the faster of what was measured on a CPU, with bfloat16
-and without: `python -m train.evaluate engines`; weights/ENGINES.md has the table.
+and without, where several calls come at once; alone, a call is faster on one stream of all cores.
+`python -m train.evaluate engines`; weights/ENGINES.md has the table.
 """
 
 import contextlib
