@@ -47,11 +47,13 @@ class Caption:
     log_probability: natural logarithm of the probability of the whole caption, its end
         included, under the model.
     words: the caption's words; joined they make `text`.
+    score: what the search ranked the caption by, the highest first.
     """
 
     text: str
     log_probability: float
     words: tuple[Word, ...]
+    score: float = 0.0
 
     @property
     def confidence(self) -> float | None:

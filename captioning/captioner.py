@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from PIL import Image
 
+from captioning.articles import with_articles
 from captioning.caption import Alternative, Caption, Word
 from captioning.confidence import Confidence
 from captioning.engine.preprocessing import Preprocessing
@@ -331,8 +332,9 @@ class Captioner(HubModel):
                 return np.exp(evidence.log_probabilities[place])
 
             words = self.neutral(words, probabilities, given=len(options.first_words))
+        words = with_articles(words, given=len(options.first_words))
         text = join_words(word.word for word in words)
-        described = Caption(text, float(chosen.sum()), tuple(words))
+        described = Caption(text, float(chosen.sum()), tuple(words), caption.score)
         return self.confidence.tell(described) if self.confidence else described
 
     def _alternatives(self, log_probabilities: np.ndarray, said: int) -> tuple[Alternative, ...]:

@@ -16,7 +16,11 @@ class SearchOptions:
     num_captions: int = 1
     min_length: int = 4  # words
     max_length: int = 20  # words
-    length_penalty: float = 0.7  # captions rank by log-probability / length ** this
+    length_penalty: float = 1.4  # captions rank by log-probability / length ** this
+    agreement: float = 0.4  # plus this times what the photo adds to their content words, on average
+    spread: int = (
+        2  # captions followed for each of a beam above 1, for the agreement to choose from
+    )
     no_repeat: int = 2  # no run of so many words occurs twice, no word twice in a row; 0 allows it
     dangling_ends: bool = False  # whether a caption may end on "a" or "with the"
     neutral_people: bool = True  # "person" where the model is not sure of man or woman
@@ -33,6 +37,8 @@ class SearchOptions:
             ("max_length", 1 <= self.max_length <= 60, "1 to 60"),
             ("min_length", 0 <= self.min_length <= self.max_length, "0 to max_length"),
             ("length_penalty", 0 <= self.length_penalty <= 2, "0 to 2"),
+            ("agreement", 0 <= self.agreement <= 5, "0 to 5"),
+            ("spread", 1 <= self.spread <= 4, "1 to 4"),
             ("no_repeat", self.no_repeat == 0 or self.no_repeat > 1, "0, or 2 or more"),
             ("temperature", 0.05 <= self.temperature <= 5, "0.05 to 5"),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),

@@ -7,7 +7,7 @@ the decoder: see `captioning.engine.speaker`.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -84,6 +84,12 @@ class _Unsaid:
         lifted = log_probabilities + self.rows[:, self._tag_of]
         most = lifted.max(1, keepdims=True)
         return lifted - (most + np.log(np.exp(lifted - most).sum(1, keepdims=True)))
+
+
+def agreement(lift: Lift, photo: int, words: Sequence[int]) -> float:
+    """What a photo adds to the words of a caption, each tag once, on average; 0 without tags."""
+    tags = {tag for tag in lift.tag_of[list(words)].tolist() if tag >= 0}
+    return float(lift.tags[photo, list(tags)].mean()) if tags else 0.0
 
 
 class Rows:
@@ -165,11 +171,15 @@ def beam_search(
 ) -> Generator[Step, None, list[list[Found]]]:
     """Beam search for B photos at once; beam 1 is greedy search.
 
-    Yields the first photo's best caption so far; returns for each photo the distinct captions
-    found, best first, at most `num_captions`. They do not depend on the batch's other photos.
+    Where photos add to words, the captions found are ranked by how well their words agree with the
+    photo, too: see `SearchOptions.agreement`. Yields the first photo's best caption so far; returns
+    for each photo the distinct captions found, best first, at most `num_captions`. They do not
+    depend on the batch's other photos.
     """
     options = rules.options
-    beams = max(options.beam_size, options.num_captions)
+    lift = speaker.lift(photos) if options.agreement and options.beam_size > 1 else None
+    width = options.beam_size * (options.spread if lift else 1)
+    beams = max(width, options.num_captions)
     rows = Rows(speaker, photos, rules.first_words(), beams)
     count = len(rows.words) // beams
     scores = np.full((count, beams), -np.inf, np.float32)
@@ -201,6 +211,13 @@ def beam_search(
         if settled.all():
             break
         yield rows.best()
+    if lift:
+        for photo, captions in enumerate(ended):
+            shares = [agreement(lift, photo, caption.words) for caption in captions]
+            ended[photo] = [
+                replace(caption, score=caption.score + options.agreement * share)
+                for caption, share in zip(captions, shares, strict=True)
+            ]
     return [
         [
             Found(one.words, one.score, rows.evidence(one.way))

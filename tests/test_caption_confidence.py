@@ -13,8 +13,16 @@ from captioning.caption import Alternative, Caption, Word
 from captioning.confidence import FEATURES, Confidence, word_features
 from tests.caption_world import make_captioner, make_photos
 from train.captioning.data import CaptionedPhoto
-from train.captioning.words.calibration import check, cross_fitted, fit, main, stated_and_true
+from train.captioning.words.calibration import (
+    _drawn_as,
+    check,
+    cross_fitted,
+    fit,
+    main,
+    stated_and_true,
+)
 from train.captioning.words.figures import calibration_error
+from train.captioning.words.sure import Drawn
 from train.captioning.words.synonyms import agree
 
 WORDS = ["a", "dog", "cat", "red", "sits"]
@@ -102,3 +110,16 @@ def test_the_command_writes_what_the_captioner_tells(
     told = {word.word: word.confidence for word in found.words}
     assert any(chance is not None for chance in told.values())
     assert told.get("a") is None and all(c is None or 0 <= c <= 1 for c in told.values())
+
+
+def test_captions_that_differ_in_an_article_alone_are_one() -> None:
+    drawn = [
+        Drawn([Word(w, 0.5, (), None) for w in text.split()])
+        for text in ("a apple", "an apple", "a dog")
+    ]
+    told = [
+        Caption(text, -1.0, tuple(Word(w, 0.5, (), None) for w in text.split()))
+        for text in ("an apple", "a dog")
+    ]
+    each = iter(drawn)
+    assert [_drawn_as(caption, each) for caption in told] == [drawn[0], drawn[2]]

@@ -47,6 +47,39 @@ def test_a_lifted_word_is_said_once() -> None:
 
 
 @torch.inference_mode()
+def test_captions_that_agree_with_the_photo_come_first() -> None:
+    """The search ranks by the plain score and the mean of what the photo adds to the words."""
+    decoder, photos = make(2)
+    speaker = Lifted(decoder)
+    options = {"min_length": 2, "max_length": 6, "num_captions": 6, "spread": 1}
+    found = {}
+    for weight in (0.0, 0.4):
+        rules = Rules(VOCABULARY, SearchOptions(agreement=weight, **options))
+        found[weight] = drain(beam_search(speaker, photos, rules))
+    plain = {caption.words: caption.score for caption in found[0.0][0]}
+    for caption in found[0.4][0]:
+        says = {"ball", "dog"} & {VOCABULARY.words[number] for number in caption.words}
+        expected = plain[caption.words] + 0.4 * 8 * bool(says)
+        assert caption.score == pytest.approx(expected, abs=1e-5)
+    scores = [caption.score for caption in found[0.4][0]]
+    assert scores == sorted(scores, reverse=True)
+    assert [caption.words for caption in found[0.4][1]] == [one.words for one in found[0.0][1]]
+
+
+@torch.inference_mode()
+def test_more_captions_than_the_beam_are_followed_where_the_photo_chooses() -> None:
+    decoder, photos = make(3)
+    for speaker, rows in ((Lifted(decoder), 6), (TorchSpeaker(decoder), 3)):
+        seen = []
+        step = speaker.step
+        speaker.step = lambda *given, step=step, seen=seen: (
+            seen.append(len(given[2])) or step(*given)
+        )  # type: ignore[method-assign]
+        drain(beam_search(speaker, photos, Rules(VOCABULARY, SearchOptions(beam_size=3))))
+        assert max(seen) == rows * speaker.count(photos)
+
+
+@torch.inference_mode()
 def test_lifted_probabilities_sum_to_one_and_fall_back() -> None:
     decoder, photos = make(2)
     (ball,) = VOCABULARY.encode(["ball"])

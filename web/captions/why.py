@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 
 from captioning.alt_text import alt_text
-from captioning.caption import Alternative, Caption, Word
-from captioning.options import SearchOptions
+from captioning.caption import Alternative, Word
 from web.captions.answer import Answer, SeenPhoto, can_follow
 from web.captions.attention import heat_map, name_place
 from web.captions.words import percent
@@ -29,8 +28,9 @@ _CHOSEN = {
     "given": "It was given: the caption begins as asked.",
 }
 _RANKING = {
-    "beam": "Ranked by log-probability, the number, divided by a power of the length: otherwise "
-    "short captions would always win. Bars compare with the best.",
+    "beam": "Ranked by log-probability, the number, divided by a power of the length (otherwise "
+    "short captions would always win), and by how much the photo speaks for the words. Bars "
+    "compare with the best.",
     "sample": "Ranked by log-probability, the number. Bars compare with the best.",
 }
 
@@ -125,7 +125,7 @@ def _ranking(answer: Answer) -> str:
     """All captions, best first, with bars; nothing where there is one."""
     if len(answer.captions) < 2:
         return ""
-    scores = [_score(caption, answer.options) for caption in answer.captions]
+    scores = [caption.score for caption in answer.captions]
     rows = "".join(
         f'<li><button type="button" class="as-link" data-caption="{index}" '
         f'aria-pressed="{"false" if index else "true"}">{escape(caption.sentence)}</button>'
@@ -137,13 +137,6 @@ def _ranking(answer: Answer) -> str:
         f'<section class="ranking"><h2>All captions, best first</h2><ol>{rows}</ol>'
         f'<p class="footnote">{_RANKING[answer.options.method]}</p></section>'
     )
-
-
-def _score(caption: Caption, options: SearchOptions) -> float:
-    """The search's score of the caption; its end counts as a word."""
-    if options.method == "sample":
-        return caption.log_probability
-    return caption.log_probability / (len(caption.words) + 1) ** options.length_penalty
 
 
 def _copies(answer: Answer) -> str:

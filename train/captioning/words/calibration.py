@@ -11,13 +11,14 @@ the fits of all of them are written into the decoder's JSON. Run it again after 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from captioning.articles import with_articles
 from captioning.caption import Caption
 from captioning.captioner import DECODER_NAME, WEIGHTS, Captioner
 from captioning.confidence import FEATURES, Confidence, word_features
@@ -230,7 +231,7 @@ def calibrate(
     photos: those of all sets. captions: of each, best first; drawn: of each of the captions.
     """
     each = iter(drawn)
-    of_photo = [[next(each) for _ in found] for found in captions]
+    of_photo = [[_drawn_as(caption, each) for caption in found] for found in captions]
     best = [found[0] for found in captions]
     first = [found[0] for found in of_photo]
     sure = fit_sure(photos, first, Recorder(vocabulary))
@@ -248,6 +249,13 @@ def calibrate(
         before, after = (measure(part, _words(some[where])) for some in (best, apart))
         rows.append((name, len(part), *_errors(part, chances[where]), *_people(before, after)))
     return Fitted(sure, confidence, rows)
+
+
+def _drawn_as(caption: Caption, drawn: Iterator[Drawn]) -> Drawn:
+    """The next one that reads as the caption. Between them are those that only the article told
+    apart, "a elephant" beside "an elephant": the captioner keeps one of them."""
+    words = [word.word for word in caption.words]
+    return next(one for one in drawn if [w.word for w in with_articles(one.words)] == words)
 
 
 _PAIR = "{:.1f} %, {:.1f} %"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from captioning.articles import with_articles
 from captioning.caption import Caption, Word
 from captioning.people import MEN, NEUTRAL, WOMEN, NeutralWords, Sure
 from captioning.vocabulary import Vocabulary, join_words
@@ -79,7 +80,7 @@ def fit_sure(
 
 def settled(caption: Caption, drawn: Drawn, neutral: NeutralWords) -> Caption:
     """The caption with neutral words where it is not sure."""
-    words = tuple(neutral(drawn.words, drawn.probabilities.__getitem__))
+    words = tuple(with_articles(neutral(drawn.words, drawn.probabilities.__getitem__)))
     return replace(caption, words=words, text=join_words(word.word for word in words))
 
 
