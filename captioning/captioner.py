@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from PIL import Image
 
-from captioning.articles import with_articles
-from captioning.caption import Alternative, Caption, Word
+from captioning.caption import Alternative, Caption, Word, with_articles
 from captioning.confidence import Confidence
 from captioning.engine.preprocessing import Preprocessing
 from captioning.engine.speaker import EngineSpeaker, Photos

@@ -2,8 +2,7 @@
 
 import pytest
 
-from captioning.articles import with_articles
-from captioning.caption import Word
+from captioning.caption import Word, with_articles
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioning.articles import with_articles
-from captioning.caption import Caption
+from captioning.caption import Caption, with_articles
 from captioning.captioner import DECODER_NAME, WEIGHTS, Captioner
 from captioning.confidence import FEATURES, Confidence, word_features
 from captioning.options import SearchOptions

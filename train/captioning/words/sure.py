@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from captioning.articles import with_articles
-from captioning.caption import Caption, Word
+from captioning.caption import Caption, Word, with_articles
 from captioning.people import MEN, NEUTRAL, WOMEN, NeutralWords, Sure
 from captioning.vocabulary import Vocabulary, join_words
 from train.captioning.data import CaptionedPhoto
