@@ -82,10 +82,9 @@ def main(arguments: list[str] | None = None) -> None:
         export(folder, options.weights, "DetectorNet")
         return
     data = read_data(options.photos, options.faces, options.labels, options.mined, options.held_out)
-    counts = {f.name: len(getattr(data, f.name)) for f in dataclasses.fields(data)}
-    print(
-        ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items() if name != "is_ytf")
-    )
+    parts = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
+    counts = {name: len(part) for name, part in parts.items() if isinstance(part, list)}
+    print(", ".join(f"{n} {name.replace('_', ' ')}" for name, n in counts.items()))
     if options.command == "show":
         write_canvases(RandomCanvases(data, folder / "cache"), options.output, options.canvas)
     elif options.command == "worst":

@@ -13,7 +13,8 @@ from train.detector.canvas import Canvas, Picture
 from train.detector.data import Scene
 from train.detector.dataset import PhotoStore, TrainingData
 from train.engine.processes import Process
-from train.keypoints.data import SourceDraw
+from train.keypoints.augment import hide_background
+from train.keypoints.data import TURNED, SourceDraw
 from train.picture_effects import Rng
 
 Key = tuple[int, int, int]  # epoch, number, side of the canvas
@@ -26,14 +27,25 @@ HARD_SHARE = 0.5
 class RandomCanvases(Dataset):
     """Item n of epoch e is the same canvas whoever asks for it: resuming repeats nothing."""
 
-    def __init__(self, data: TrainingData, folder: Path, ytf_share: float = 0.25, seed: int = 0):
+    def __init__(
+        self,
+        data: TrainingData,
+        folder: Path,
+        ytf_share: float = 0.25,
+        turned_share: float = 0.2,
+        seed: int = 0,
+    ):
         self.photos, self.faces, self.seed = data.photos, data.faces, seed
         self.photo_store = PhotoStore(data.photos, folder)
         self.face_store = PhotoStore(data.faces, folder)
         sure = np.array([(~scene.doubtful).any() for scene in data.photos], bool)
         self.with_faces, self.without_faces = np.flatnonzero(sure), np.flatnonzero(~sure)
         self.hard = np.flatnonzero([len(scene.hard) > 0 for scene in data.photos])
-        self.draw_face = SourceDraw(np.where(data.is_ytf, "ytf", ""), {"ytf": ytf_share})
+        self.face_points, self.is_turned = data.face_points, data.sources == TURNED
+        # Of faces turned by a program, a profile is drawn three times as often as a frontal one.
+        emphasis = np.where(self.is_turned, 1 + np.abs(data.face_yaws) / 45, 1.0)
+        shares = {"ytf": ytf_share, TURNED: turned_share}
+        self.draw_face = SourceDraw(data.sources, shares, emphasis)
         self.sources = Sources(self._photo_with, self._photo_without, self._face)
 
     def __getitem__(self, key: Key) -> Canvas:
@@ -53,7 +65,11 @@ class RandomCanvases(Dataset):
 
     def _face(self, rng: Rng) -> Picture:
         index = self.draw_face(rng)
-        return picture(self.face_store[index], self.faces[index])
+        image = self.face_store[index]
+        if self.is_turned[index]:  # other faces in the background have no labels
+            other = self.photo_store[int(rng.choice(self.without_faces))]
+            image = hide_background(image, self.face_points[index], other, rng, chance=1.0)
+        return picture(image, self.faces[index])
 
 
 def picture(image: np.ndarray, scene: Scene) -> Picture:

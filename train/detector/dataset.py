@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from facial_keypoints.landmarks.markup import five_points
+from facial_keypoints.landmarks.markup import NUM_POINTS, five_points
 from facial_keypoints.pipeline import landmark_box
 from keypoints_captions.photos.reader import read_photo
 from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
 from train.detector.mining import Mined, add_mined
-from train.keypoints.data import LabelledFace, read_faces, split_by_subject
+from train.keypoints.data import TURNED, LabelledFace, read_faces, read_turned, split_by_subject
+
+#: Degrees of yaw from which a face turned by a program is a profile.
+PROFILE = 60
 
 
 def scenes_of_faces(faces: Iterable[LabelledFace]) -> list[Scene]:
@@ -31,13 +34,20 @@ def scenes_of_faces(faces: Iterable[LabelledFace]) -> list[Scene]:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training and validation data of a run; `is_ytf` (N,) bool tells the faces' source."""
+    """Training and validation data of a run.
+
+    sources: (N,) of the faces. face_points: (N, 68, 2) float32, pixels of their pictures; and
+    face_yaws: (N,) degrees, NaN where unknown. validation_profiles: faces turned by a program, far.
+    """
 
     photos: list[Scene]
     faces: list[Scene]
-    is_ytf: np.ndarray
+    sources: np.ndarray
+    face_points: np.ndarray
+    face_yaws: np.ndarray
     validation_photos: list[Scene]
     validation_faces: list[Scene]
+    validation_profiles: list[Scene]
 
 
 def read_data(
@@ -64,14 +74,20 @@ def read_data(
         scenes = split_scenes(read_scenes(folder, found), folder, names)[0]
         train += add_mined(scenes, folder, Mined.load(mined)) if mined else scenes
         validation += split_scenes(read_scenes(folder), folder, names)[1]
-    split = split_by_subject(face for folder in faces for face in read_faces(folder))
-    in_the_wild = [face for face in split.validation if face.source != "ytf"]
+    split = split_by_subject(
+        face for folder in faces for face in [*read_faces(folder), *read_turned(folder)]
+    )
+    in_the_wild = [face for face in split.validation if face.source not in ("ytf", TURNED)]
+    profiles = [face for face in split.validation if abs(face.yaw) >= PROFILE]
     return TrainingData(
         train,
         scenes_of_faces(split.train),
-        np.array([face.source == "ytf" for face in split.train], bool),
+        np.array([face.source for face in split.train], np.str_),
+        np.array([face.points for face in split.train], np.float32).reshape(-1, NUM_POINTS, 2),
+        np.array([face.yaw for face in split.train], np.float64),
         validation,
         scenes_of_faces(in_the_wild),
+        scenes_of_faces(profiles),
     )
 
 

@@ -22,6 +22,7 @@ class TrainConfig(CnnConfig):
     """One training run."""
 
     ytf_share: float = 0.25
+    turned_share: float = 0.2  # of the faces: those of `turned.csv`
     epoch_canvases: int = 12288
     canvas: int = 320  # pixels, side
     large_every: int = 4  # steps, of which one has a quarter as many canvases of twice the side
@@ -44,7 +45,7 @@ class DetectorTask(CnnTask):
     ) -> None:
         self.network, self.process = network.config, process
         canvases = process.first_alone(
-            lambda: RandomCanvases(data, cache, config.ytf_share, config.seed)
+            lambda: RandomCanvases(data, cache, config.ytf_share, config.turned_share, config.seed)
         )
         super().__init__(network.to(memory_format=torch.channels_last), config, canvases)
         self.validation = process.first_alone(

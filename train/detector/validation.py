@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facial_keypoints.detection.cnn import CnnDetector
+from facial_keypoints.detection.cnn import MIN_SCORE, CnnDetector
 from facial_keypoints.detection.network import DetectorNet
 from facial_keypoints.landmarks.network import fold_batch_norm
 from train.detector.dataset import PhotoStore, TrainingData
@@ -25,15 +25,17 @@ class Validation:
         order = np.random.default_rng(0).permutation(len(data.validation_photos))
         self.photos = [data.validation_photos[i] for i in order[:photos]]
         self.faces = data.validation_faces
+        self.profiles = data.validation_profiles
         self.photo_store = PhotoStore(self.photos, folder)
+        self.profile_store = PhotoStore(self.profiles, folder)
         self.face_store = PhotoStore(self.faces, folder)
 
     def scores(
         self, network: DetectorNet, precision: torch.dtype = torch.float32
     ) -> tuple[float, dict[str, float]]:
         """What the best checkpoint has most of; and average precision on the photos (faces of at
-        least 16 pixels) and the share of the face crops found at a score of 0.3. Changes the
-        network.
+        least 16 pixels), the share of the face crops found at a score of 0.3, and that of profiles
+        at `MIN_SCORE`. Changes the network.
         """
         network = fold_batch_norm(network.eval()).to(memory_format=torch.channels_last)
         detector = CnnDetector(network.to(precision), min_score=LEAST_SCORE)
@@ -52,6 +54,14 @@ class Validation:
                 ]
             )
             scores["crops_ap"], scores["crops"] = crops.average_precision(), crops.recall(0.3)
-        precisions = [scores[name] for name in ("ap", "crops_ap") if name in scores]
-        known = [value for value in precisions if not math.isnan(value)]
+        if self.profiles:  # other faces in their background have no labels: no precision
+            profiles = together(
+                [
+                    match_scene(detector(self.profile_store[n]), scene)
+                    for n, scene in enumerate(self.profiles)
+                ]
+            )
+            scores["profiles"] = profiles.recall(MIN_SCORE)
+        shares = [scores[name] for name in ("ap", "crops_ap", "profiles") if name in scores]
+        known = [value for value in shares if not math.isnan(value)]
         return sum(known) / max(1, len(known)), scores

@@ -87,16 +87,21 @@ def random_misplaced(image: np.ndarray, points: np.ndarray, size: int, rng: Rng)
 
 
 def hide_background(
-    image: np.ndarray, points: np.ndarray, other: np.ndarray | None, rng: Rng
+    image: np.ndarray,
+    points: np.ndarray,
+    other: np.ndarray | None,
+    rng: Rng,
+    chance: float = 0.75,
 ) -> np.ndarray:
-    """The picture of a face turned by a program, three times in four with its stretched background
-    behind another photo, one colour, or a strong blur.
+    """The picture of a face turned by a program, usually with its stretched background behind
+    another photo, one colour, or a strong blur.
 
     Args:
         image: (H, W, 3) uint8 RGB. points: (68, 2) float, its pixels.
         other: (h, w, 3) uint8 RGB to show behind, or None.
+        chance: that it is hidden.
     """
-    if rng.random() < 0.25:
+    if rng.random() < 1 - chance:
         return image
     height, width = image.shape[:2]
     # Foreheads reach about as far over the brows as the nose's tip lies under them.
