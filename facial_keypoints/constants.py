@@ -56,6 +56,7 @@ def _markup() -> dict[str, Any]:
 
 def _keypoints(weights: Path | None) -> dict[str, Any]:
     from facial_keypoints import pipeline
+    from facial_keypoints.detection import agreement
     from facial_keypoints.landmarks import crops, predictor, reading
 
     return {
@@ -64,7 +65,8 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         "tolerance": predictor.TOLERANCE,
         "most_crops": predictor.MOST_CROPS,
         **_constants(pipeline, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
-        **_constants(pipeline, "MIN_SCORE_FIRST MOST_DOUBTFUL TURN"),
+        **_constants(pipeline, "MIN_SCORE_FIRST MOST_DOUBTFUL TURN BESIDE"),
+        **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT"),
         **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE"),
     }
 

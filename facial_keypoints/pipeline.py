@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from PIL import Image
 
+from facial_keypoints.detection.agreement import least_face_score
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import (
     DEFAULT_DETECTOR,
@@ -19,6 +20,7 @@ from facial_keypoints.detection.detectors import (
     strongest,
 )
 from facial_keypoints.face import Face
+from facial_keypoints.geometry.boxes import inside
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
@@ -50,11 +52,13 @@ DETECTORS: dict[str, Callable[[str | Path | None, str | None, str], Detector]] =
 
 #: Face score under which a detection is no face. Chosen on the validation faces and photos.
 MIN_SCORE = 0.5
-#: The same where a photo shows no face at first, among weak detections and in the photo turned by a
-#: quarter: most photos without faces must stay without.
+#: Face score under which a detection in the photo turned by a quarter is no face, where the photo
+#: shows none upright: most photos without faces must stay without.
 MIN_SCORE_TURNED = 0.98
 #: Face score of a quick reading from which a doubtful face is read well.
 MIN_SCORE_FIRST = 0.3
+#: Share of the smaller of two boxes in the other from which a weak detection is none beside a face.
+BESIDE = 0.4
 #: So many weak detections of a look are read.
 MOST_DOUBTFUL = 2
 #: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
@@ -65,6 +69,9 @@ TURN = 1
 SURE_SCORE = 0.99
 #: Intersection over union from which two faces are one.
 DUPLICATE = 0.45
+
+
+T = TypeVar("T", Detection, Face)
 
 
 class FacialKeypoints(HubModel):
@@ -165,8 +172,8 @@ class FacialKeypoints(HubModel):
         return run_batches(photos, read_photo, self._find, batch_size=BATCH, weigh=_weigh)
 
     def _find(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """Faces of (H, W, 3) uint8 RGB photos. Those that show none at first but have weak signs of
-        one, as profiles and lying faces have, are looked at closely, and turned."""
+        """Faces of (H, W, 3) uint8 RGB photos. Weak signs of one, as profiles and lying faces have,
+        are looked at closely; photos that show none at first are turned, too."""
         detector = self.detector
         if not isinstance(detector, EagerDetector):
             if isinstance(detector, BatchDetector):
@@ -174,14 +181,20 @@ class FacialKeypoints(HubModel):
             return self._look(images, [detector(image) for image in images])
         seen, least = detector.eagerly(images), detector.min_score
         faces = self._look(images, [[one for one in own if one.score >= least] for own in seen])
+        weak = [[one for one in own if one.score < least] for own in seen]
+        beside = [_beside(own, found) for own, found in zip(weak, faces, strict=True)]
+        for found, more in zip(faces, self._look_beside(images, beside), strict=True):
+            found += _beside(more, found)
+            found.sort(key=lambda face: -face.score)
         empty = [place for place, found in enumerate(faces) if seen[place] and not found]
         if not empty:
             return faces
         photos = [images[place] for place in empty]
-        weak = [[one for one in seen[place] if one.score < least] for place in empty]
         doubtful = [
             [one for found in looks for one in _best(found, least)]
-            for looks in zip(weak, detector.eagerly(photos, TURN), strict=True)
+            for looks in zip(
+                (weak[place] for place in empty), detector.eagerly(photos, TURN), strict=True
+            )
         ]
         for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
             faces[place] = own
@@ -202,7 +215,18 @@ class FacialKeypoints(HubModel):
             )
             turned = np.flatnonzero(over.score >= SURE_SCORE)
             keypoints.put(unsure[turned], over[turned])
-        return _chosen(images, owners, keypoints, self.min_score)
+        return _chosen(images, owners, keypoints, self.least_scores(detections))
+
+    def _look_beside(
+        self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
+    ) -> list[list[Face]]:
+        """Faces among weak detections that have faces beside them."""
+        detections, owners, photos = _flat(images, found)
+        if not detections:
+            return [[] for _ in images]
+        crops = crops_of(detections)
+        keypoints = read_doubtful(self.predictor, photos, crops, MIN_SCORE_FIRST)
+        return _chosen(images, owners, keypoints, self.least_scores(detections))
 
     def _look_closely(
         self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
@@ -213,7 +237,16 @@ class FacialKeypoints(HubModel):
         crops = joined(crops, upside_down(crops))
         keypoints = read_doubtful(self.predictor, 2 * photos, crops, MIN_SCORE_FIRST)
         owners = np.tile(owners, 2)
-        return _chosen(images, owners, keypoints, max(self.min_score, MIN_SCORE_TURNED))
+        least = np.maximum(np.tile(self.least_scores(detections), 2), MIN_SCORE_TURNED)
+        return _chosen(images, owners, keypoints, least)
+
+    def least_scores(self, detections: Sequence[Detection]) -> np.ndarray:
+        """(N,) face scores from which detections are faces: `min_score`, and more where a detector
+        that knows its doubts is not sure."""
+        least = np.full(len(detections), self.min_score)
+        if isinstance(self.detector, EagerDetector):
+            least = np.maximum(least, least_face_score(np.array([one.score for one in detections])))
+        return least
 
     def predict_detections(self, image: np.ndarray, found: Sequence[Detection]) -> list[Face]:
         """Faces where a detector saw some, the way up that it says: one `Face` for each detection,
@@ -301,6 +334,12 @@ def _best(found: list[Detection], least: float) -> list[Detection]:
     return found[: max(sure, MOST_DOUBTFUL)]
 
 
+def _beside(found: Sequence[T], faces: Sequence[Face]) -> list[T]:
+    """The first `MOST_DOUBTFUL` that have little in common with the faces; none without a face."""
+    apart = [one for one in found if all(inside(one.box, f.box) < BESIDE for f in faces)]
+    return apart[:MOST_DOUBTFUL] if faces else []
+
+
 def _flat(
     images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
 ) -> tuple[list[Detection], np.ndarray, list[np.ndarray]]:
@@ -310,13 +349,13 @@ def _flat(
 
 
 def _chosen(
-    images: Sequence[np.ndarray], owners: np.ndarray, keypoints: Keypoints, min_score: float
+    images: Sequence[np.ndarray], owners: np.ndarray, keypoints: Keypoints, least: np.ndarray
 ) -> list[list[Face]]:
-    """Of each photo the faces of at least that score, the surest first. Of detections that led to
-    the same face the surest stays."""
+    """Of each photo the faces of at least these (N,) scores, the surest first. Of detections that
+    led to the same face the surest stays."""
     faces = []
     for owner, image in enumerate(images):
-        places = np.flatnonzero((owners == owner) & (keypoints.score >= min_score))
+        places = np.flatnonzero((owners == owner) & (keypoints.score >= least))
         own = keypoints[places]
         boxes = np.array([landmark_box(points) for points in own.points]).reshape(-1, 4)
         kept = own[np.array(strongest(boxes, own.score.tolist(), DUPLICATE), int)]

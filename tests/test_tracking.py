@@ -8,9 +8,10 @@ import pytest
 
 from facial_keypoints import FacialKeypoints
 from facial_keypoints.detection.detectors import Detection
+from facial_keypoints.geometry.boxes import inside, overlap
 from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.video.track import TrackedFace
-from facial_keypoints.video.tracker import Pace, Tracker, inside, overlap
+from facial_keypoints.video.tracker import Pace, Tracker
 from train.benchmark.moving_face import FRAME_SIZE, Place, moved, render, with_noise
 
 STEP = 50.0  # ms, 20 frames a second

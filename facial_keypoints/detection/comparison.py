@@ -36,8 +36,8 @@ def look(find_faces: FacialKeypoints, image: np.ndarray) -> Look:
     found = find_faces.detector(image)
     seconds = time.perf_counter() - start
     boxes = np.array([detection.box for detection in found], np.float64).reshape(-1, 4)
-    faces = find_faces.predict(image, boxes)
-    is_face = np.array([face.score >= find_faces.min_score for face in faces], bool)
+    scores = np.array([face.score for face in find_faces.predict(image, boxes)])
+    is_face = scores >= find_faces.least_scores(found)
     return Look(find_faces.detector.name, boxes, is_face, seconds)
 
 

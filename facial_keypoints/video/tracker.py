@@ -13,12 +13,13 @@ import numpy as np
 
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detection, Detector, HaarDetector
+from facial_keypoints.geometry.boxes import inside, overlap
 from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints, landmark_box
 from facial_keypoints.video.track import Sighting, Track, TrackedFace, sightings
 
-__all__ = ["Pace", "TrackedFace", "Tracker", "inside", "overlap"]
+__all__ = ["Pace", "TrackedFace", "Tracker"]
 
 Measure = Callable[[np.ndarray, np.ndarray], float]  # what two boxes have in common, 0..1
 
@@ -229,22 +230,6 @@ class Tracker:
         self._next_id += 1
         self._tracks.append(track)
         return track
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes x, y, width, height; 0..1."""
-    shared = _shared(a, b)
-    return shared / max(float(a[2] * a[3] + b[2] * b[3]) - shared, 1e-6)
-
-
-def inside(a: np.ndarray, b: np.ndarray) -> float:
-    """Share of the smaller of two boxes that lies in the other; 0..1."""
-    return _shared(a, b) / max(float(min(a[2] * a[3], b[2] * b[3])), 1e-6)
-
-
-def _shared(a: np.ndarray, b: np.ndarray) -> float:
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    return float(np.prod(np.maximum(high - low, 0)))
 
 
 def _quick_look(detector: Detector, side: int | None) -> Detector:

@@ -146,11 +146,12 @@ def print_false_boxes(
         for name, boxes in found.items():
             least = MIN_SCORE if name == "cnn" else -np.inf
             alone = [[box for box in seen if box.score >= least] for seen in boxes]
+            judge = pipeline if name == pipeline.detector.name else pipeline.using(name)
             after = []
             for photo, seen in zip(photos, alone, strict=True):
-                faces = pipeline.predict_detections(photo, seen)
-                pairs = zip(seen, faces, strict=True)
-                after.append([box for box, face in pairs if face.score >= pipeline.min_score])
+                faces = judge.predict_detections(photo, seen)
+                told = zip(seen, faces, judge.least_scores(seen), strict=True)
+                after.append([box for box, face, least in told if face.score >= least])
             false = [np.mean([len(kept[n]) for n in empty]) for kept in (alone, after)]
             recalls = [
                 100 * together(_matched(scenes, kept, (24.0, math.inf))).recall()

@@ -1,6 +1,6 @@
 // The whole way from a photo to its faces. As facial_keypoints/pipeline.py.
 
-import {landmarkBox, strongest} from "./boxes.js";
+import {inside, landmarkBox, strongest} from "./boxes.js";
 import {constants} from "./constants.js";
 import {cropFromBox, cropFromPoints} from "./crops.js";
 import {Detector} from "./detector.js";
@@ -26,8 +26,8 @@ export class FacialKeypoints {
   }
 
   /**
-   * Faces of a photo, the surest first. One that shows none at first but has weak signs of one, as
-   * profiles and lying faces have, is looked at closely, and turned.
+   * Faces of a photo, the surest first. Weak signs of one, as profiles and lying faces have, are
+   * looked at closely; a photo that shows none at first is turned, too.
    * @param {import("./picture.js").Picture} picture
    * @returns {Promise<Face[]>}
    */
@@ -36,8 +36,12 @@ export class FacialKeypoints {
     const {min_score: least, eager_score} = constants.detector;
     const seen = await this.detector.detect(picture, eager_score);
     const faces = await this.look(picture, seen.filter(({score}) => score >= least));
-    if (faces.length || !seen.length) return faces;
     const weak = seen.filter(({score}) => score < least);
+    if (faces.length) {
+      const more = await this.lookBeside(picture, beside(weak, faces));
+      return [...faces, ...beside(more, faces)].sort((a, b) => b.score - a.score);
+    }
+    if (!seen.length) return faces;
     const lying = await this.detector.detect(picture, eager_score, turn);
     const best = (found) => found.filter(({score}, i) => score >= least || i < most_doubtful);
     return this.lookClosely(picture, [...best(weak), ...best(lying)]);
@@ -45,21 +49,28 @@ export class FacialKeypoints {
 
   // Faces among detections; where none is sure, each is read upside down too.
   async look(picture, found) {
-    const {min_score, sure_score} = constants.keypoints;
+    const {sure_score} = constants.keypoints;
     let keypoints = await this.readDetections(picture, found);
     if (!keypoints.some(({score}) => score >= sure_score)) {
       const over = await this.readDoubtful(picture, found.map(cropOf).map(upsideDown));
       keypoints = keypoints.map((one, i) => (over[i].score >= sure_score ? over[i] : one));
     }
-    return chosen(picture, keypoints, min_score);
+    return chosen(picture, keypoints, found.map(leastFaceScore));
+  }
+
+  // Faces among weak detections that have faces beside them.
+  async lookBeside(picture, found) {
+    const keypoints = await this.readDoubtful(picture, found.map(cropOf));
+    return chosen(picture, keypoints, found.map(leastFaceScore));
   }
 
   // Faces among detections that are rarely any, either way up.
   async lookClosely(picture, found) {
-    const {min_score, min_score_turned} = constants.keypoints;
+    const {min_score_turned} = constants.keypoints;
     const crops = found.map(cropOf);
     const keypoints = await this.readDoubtful(picture, [...crops, ...crops.map(upsideDown)]);
-    return chosen(picture, keypoints, Math.max(min_score, min_score_turned));
+    const least = found.map((one) => Math.max(leastFaceScore(one), min_score_turned));
+    return chosen(picture, keypoints, [...least, ...least]);
   }
 
   /** One face for each detection, whatever its score; see `readDetections`. */
@@ -113,10 +124,26 @@ const isOff = (crop, better) => {
     || Math.abs(turn) > most_turned;
 };
 
-// The faces of at least that score, the surest first. Of detections that led to the same face the
+// The face score from which a detection is a face: where the detector agrees with it. As
+// facial_keypoints/detection/agreement.py.
+const leastFaceScore = ({score}) => {
+  const {min_score, detector_weight, agreement} = constants.keypoints;
+  const near = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
+  const logit = Math.log(near / (1 - near));
+  return Math.max(min_score, 1 / (1 + Math.exp(detector_weight * logit - agreement)));
+};
+
+// The first that have little in common with the faces.
+const beside = (found, faces) => {
+  const {beside: most, most_doubtful} = constants.keypoints;
+  return found.filter(({box}) => faces.every((face) => inside(box, face.box) < most))
+    .slice(0, most_doubtful);
+};
+
+// The faces of at least these scores, the surest first. Of detections that led to the same face the
 // surest stays.
-const chosen = (picture, keypoints, minScore) => {
-  const seen = keypoints.filter(({score}) => score >= minScore);
+const chosen = (picture, keypoints, least) => {
+  const seen = keypoints.filter(({score}, index) => score >= least[index]);
   const boxes = seen.map(({points}) => landmarkBox(points));
   return strongest(boxes, seen.map(({score}) => score), constants.keypoints.duplicate)
     .map((index) => toFace(seen[index], picture));

@@ -1,0 +1,19 @@
+"""What two boxes have in common."""
+
+import numpy as np
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes x, y, width, height; 0..1."""
+    shared = _shared(a, b)
+    return shared / max(float(a[2] * a[3] + b[2] * b[3]) - shared, 1e-6)
+
+
+def inside(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of the smaller of two boxes that lies in the other; 0..1."""
+    return _shared(a, b) / max(float(min(a[2] * a[3], b[2] * b[3])), 1e-6)
+
+
+def _shared(a: np.ndarray, b: np.ndarray) -> float:
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
+    return float(np.prod(np.maximum(high - low, 0)))
