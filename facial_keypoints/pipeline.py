@@ -58,9 +58,11 @@ MIN_SCORE_TURNED = 0.98
 #: Face score of a quick reading from which a doubtful face is read well.
 MIN_SCORE_FIRST = 0.3
 #: Share of the smaller of two boxes in the other from which a weak detection is none beside a face.
-BESIDE = 0.4
+BESIDE = 0.65
 #: So many weak detections of a look are read.
 MOST_DOUBTFUL = 2
+#: A photo without faces is turned where some detection has this score.
+TURN_SCORE = 0.3
 #: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
 #: stand upright there, those that lie on the other upside down.
 TURN = 1
@@ -190,12 +192,11 @@ class FacialKeypoints(HubModel):
         if not empty:
             return faces
         photos = [images[place] for place in empty]
-        doubtful = [
-            [one for found in looks for one in _best(found, least)]
-            for looks in zip(
-                (weak[place] for place in empty), detector.eagerly(photos, TURN), strict=True
-            )
-        ]
+        doubtful = [_best(weak[place], least) for place in empty]
+        hopeful = [i for i, place in enumerate(empty) if seen[place][0].score >= TURN_SCORE]
+        lying = detector.eagerly([photos[i] for i in hopeful], TURN)
+        for i, found in zip(hopeful, lying, strict=True):
+            doubtful[i] = [*doubtful[i], *_best(found, least)]
         for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
             faces[place] = own
         return faces

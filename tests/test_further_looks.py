@@ -9,11 +9,12 @@ import pytest
 import skimage.data
 
 from facial_keypoints import FacialKeypoints
+from facial_keypoints.detection.agreement import AGREEMENT, DETECTOR_WEIGHT
 from facial_keypoints.detection.cnn import EAGER_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import interocular_distance
-from facial_keypoints.pipeline import TURN
+from facial_keypoints.pipeline import TURN, TURN_SCORE
 from keypoints_captions.photos.reader import read_photo
 
 LEVEL = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -66,13 +67,32 @@ def test_a_weak_detection_is_taken_where_there_is_no_other(
     assert detector.looks == [0, TURN]
 
 
-def test_weak_detections_are_not_read_beside_a_face(
-    pipeline: FacialKeypoints, photo: np.ndarray, face: Face
+@pytest.mark.parametrize(("shift", "score", "count"), [(320, 0.5, 2), (40, 0.5, 1), (320, 0.05, 1)])
+def test_a_weak_detection_beside_a_face(
+    pipeline: FacialKeypoints, photo: np.ndarray, face: Face, shift: int, score: float, count: int
 ) -> None:
     both = np.concatenate([photo, photo], axis=1)
-    detector = Told([seen(face.box, 0.9), seen(np.add(face.box, (320, 0, 0, 0)), 0.3)])
-    assert len(pipeline.using(detector)(both)) == 1
+    detector = Told([seen(face.box, 0.9), seen(np.add(face.box, (shift, 0, 0, 0)), score)])
+    found = pipeline.using(detector)(both)
+    assert len(found) == count
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     assert detector.looks == [0]
+
+
+def test_a_photo_with_the_weakest_signs_only_is_not_turned(pipeline: FacialKeypoints) -> None:
+    detector = Told([seen(np.array([50.0, 50, 80, 80]), TURN_SCORE - 0.01)])
+    assert pipeline.using(detector)(np.zeros((200, 200, 3), np.uint8)) == []
+    assert detector.looks == [0]
+
+
+def test_the_surer_the_detector_the_less_the_face_score_must_be(pipeline: FacialKeypoints) -> None:
+    scores = (0.0, 0.2, 0.6, 0.8, 1.0)
+    found = [seen(np.array([50.0, 50, 80, 80]), score) for score in scores]
+    least = pipeline.least_scores(found)
+    assert (np.diff(least) <= 0).all() and least[0] > 0.99 and least[-1] == pipeline.min_score
+    logit = np.log(least[2] / (1 - least[2])) + DETECTOR_WEIGHT * np.log(0.6 / 0.4)
+    assert logit == pytest.approx(AGREEMENT)
+    assert (pipeline.using("haar").least_scores(found) == pipeline.min_score).all()
 
 
 def test_a_weak_detection_without_a_face_stays_out(pipeline: FacialKeypoints) -> None:

@@ -4,12 +4,12 @@ import numpy as np
 
 #: A detection is a face where logit(face score) + `DETECTOR_WEIGHT` · logit(detector's score) is at
 #: least `AGREEMENT`. `python -m train.keypoints.agreement` shows the choices on validation data.
-DETECTOR_WEIGHT, AGREEMENT = 2.0, 3.0
+DETECTOR_WEIGHT, AGREEMENT = 1.5, 2.0
 #: Scores nearer than this to 0 or 1 count as that near.
-_NEAREST = 1e-6
+NEAREST = 1e-6
 
 
 def least_face_score(scores: np.ndarray) -> np.ndarray:
     """(N,) scores of the detector, 0..1, to the face scores from which both agree on a face."""
-    scores = np.clip(scores, _NEAREST, 1 - _NEAREST)
+    scores = np.clip(scores, NEAREST, 1 - NEAREST)
     return 1 / (1 + np.exp(DETECTOR_WEIGHT * np.log(scores / (1 - scores)) - AGREEMENT))

@@ -25,9 +25,8 @@ SIDE, MOST_ENLARGED = 640, 2.5
 #: Score from which a detection is handed on: lower than it would be if it had to be right alone,
 #: since the keypoint CNN looks again. Chosen on the validation photos.
 MIN_SCORE = 0.6
-#: The same where a first look at a photo led to no face: full profiles and lying faces score that
-#: little.
-EAGER_SCORE = 0.3
+#: The same for weak signs, of which few are faces: full profiles and lying faces score that little.
+EAGER_SCORE = 0.2
 #: Longer side in pixels to which photos are brought that are looked at turned.
 TURNED_SIDE = 320
 #: Intersection over union from which two boxes show the same face.

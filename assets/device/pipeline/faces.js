@@ -32,7 +32,7 @@ export class FacialKeypoints {
    * @returns {Promise<Face[]>}
    */
   async find(picture) {
-    const {most_doubtful, turn} = constants.keypoints;
+    const {most_doubtful, turn, turn_score} = constants.keypoints;
     const {min_score: least, eager_score} = constants.detector;
     const seen = await this.detector.detect(picture, eager_score);
     const faces = await this.look(picture, seen.filter(({score}) => score >= least));
@@ -42,7 +42,8 @@ export class FacialKeypoints {
       return [...faces, ...beside(more, faces)].sort((a, b) => b.score - a.score);
     }
     if (!seen.length) return faces;
-    const lying = await this.detector.detect(picture, eager_score, turn);
+    const lying = seen[0].score >= turn_score
+      ? await this.detector.detect(picture, eager_score, turn) : [];
     const best = (found) => found.filter(({score}, i) => score >= least || i < most_doubtful);
     return this.lookClosely(picture, [...best(weak), ...best(lying)]);
   }
