@@ -57,8 +57,9 @@ MIN_SCORE = 0.5
 MIN_SCORE_TURNED = 0.98
 #: Face score of a quick reading from which a doubtful face is read well.
 MIN_SCORE_FIRST = 0.3
-#: Share of the smaller of two boxes in the other from which a weak detection is none beside a face.
-BESIDE = 0.65
+#: Share of the smaller of two boxes in the other from which a weak detection is none beside a face,
+#: and its least area in shares of the largest face's: a patch of skin is smaller.
+BESIDE, LEAST_BESIDE = 0.65, 0.36
 #: So many weak detections of a look are read.
 MOST_DOUBTFUL = 2
 #: A photo without faces is turned where some detection has this score.
@@ -195,8 +196,8 @@ class FacialKeypoints(HubModel):
         doubtful = [_best(weak[place], least) for place in empty]
         hopeful = [i for i, place in enumerate(empty) if seen[place][0].score >= TURN_SCORE]
         lying = detector.eagerly([photos[i] for i in hopeful], TURN)
-        for i, found in zip(hopeful, lying, strict=True):
-            doubtful[i] = [*doubtful[i], *_best(found, least)]
+        for i, turned in zip(hopeful, lying, strict=True):
+            doubtful[i] = [*doubtful[i], *_best(turned, least)]
         for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
             faces[place] = own
         return faces
@@ -336,9 +337,12 @@ def _best(found: list[Detection], least: float) -> list[Detection]:
 
 
 def _beside(found: Sequence[T], faces: Sequence[Face]) -> list[T]:
-    """The first `MOST_DOUBTFUL` that have little in common with the faces; none without a face."""
-    apart = [one for one in found if all(inside(one.box, f.box) < BESIDE for f in faces)]
-    return apart[:MOST_DOUBTFUL] if faces else []
+    """The first `MOST_DOUBTFUL` that have little in common with the faces, and are not much smaller
+    than the largest; none without a face."""
+    least = max((LEAST_BESIDE * face.box[2] * face.box[3] for face in faces), default=np.inf)
+    large = [one for one in found if one.box[2] * one.box[3] >= least]
+    apart = [one for one in large if all(inside(one.box, f.box) < BESIDE for f in faces)]
+    return apart[:MOST_DOUBTFUL]
 
 
 def _flat(

@@ -206,14 +206,16 @@ def assert_same(here: list[dict[str, Any]], there: list[dict[str, Any]], what: o
 
 
 def photos(examples: Path) -> dict[str, np.ndarray]:
-    """Free photos: upright, two faces, none, small, turned, with a face tilted and cut off."""
+    """Free photos: upright, two faces, none, small, turned, a face tilted, cut off, or faint."""
     read = {name: read_photo(examples / f"{name}.jpg") for name in ("astronaut", "cat")}
     two = read_photo(examples / "two_portraits.jpg")
     small = cv2.resize(read["astronaut"], None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
     tilt = cv2.getRotationMatrix2D((224, 126), 35, 1.0)
+    blurred = cv2.GaussianBlur(read["astronaut"][:, 130:410], (0, 0), 10)
     return {
         **read,
         "two": two,
+        "faint": np.concatenate([read["astronaut"], blurred], axis=1),
         "small": small,
         "large": cv2.resize(read["astronaut"], None, fx=3.1, fy=3.1),
         "turned": np.ascontiguousarray(np.rot90(read["astronaut"])),

@@ -11,7 +11,8 @@ const shared = (a, b) => {
   return Math.max(side(0), 0) * Math.max(side(1), 0);
 };
 
-const area = (box) => box[2] * box[3];
+/** @param {Box} box */
+export const area = (box) => box[2] * box[3];
 
 /** Intersection over union of two boxes, 0..1. @param {Box} a @param {Box} b */
 export const overlap = (a, b) => {

@@ -1,6 +1,6 @@
 // The whole way from a photo to its faces. As facial_keypoints/pipeline.py.
 
-import {inside, landmarkBox, strongest} from "./boxes.js";
+import {area, inside, landmarkBox, strongest} from "./boxes.js";
 import {constants} from "./constants.js";
 import {cropFromBox, cropFromPoints} from "./crops.js";
 import {Detector} from "./detector.js";
@@ -134,10 +134,12 @@ const leastFaceScore = ({score}) => {
   return Math.max(min_score, 1 / (1 + Math.exp(detector_weight * logit - agreement)));
 };
 
-// The first that have little in common with the faces.
+// The first that have little in common with the faces, and about the size of the largest.
 const beside = (found, faces) => {
-  const {beside: most, most_doubtful} = constants.keypoints;
-  return found.filter(({box}) => faces.every((face) => inside(box, face.box) < most))
+  const {beside: most, least_beside, most_doubtful} = constants.keypoints;
+  const least = Math.max(...faces.map(({box}) => least_beside * area(box)));
+  return found.filter(({box}) =>
+    area(box) >= least && faces.every((face) => inside(box, face.box) < most))
     .slice(0, most_doubtful);
 };
 
