@@ -65,7 +65,10 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         "tolerance": predictor.TOLERANCE,
         "most_crops": predictor.MOST_CROPS,
         **_constants(pipeline, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
-        **_constants(pipeline, "MIN_SCORE_FIRST MOST_DOUBTFUL TURN TURN_SCORE BESIDE LEAST_BESIDE"),
+        **_constants(
+            pipeline,
+            "MIN_SCORE_FIRST MOST_DOUBTFUL MOST_BESIDE TURN LONE_SCORE BESIDE LEAST_BESIDE",
+        ),
         **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT"),
         **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE"),
     }

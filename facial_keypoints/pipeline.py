@@ -60,10 +60,10 @@ MIN_SCORE_FIRST = 0.3
 #: Share of the smaller of two boxes in the other from which a weak detection is none beside a face,
 #: and its least area in shares of the largest face's: a patch of skin is smaller.
 BESIDE, LEAST_BESIDE = 0.65, 0.36
-#: So many weak detections of a look are read.
-MOST_DOUBTFUL = 2
-#: A photo without faces is turned where some detection has this score.
-TURN_SCORE = 0.3
+#: So many weak detections are read beside faces, and of each look at a photo without any.
+MOST_BESIDE, MOST_DOUBTFUL = 1, 2
+#: Score from which weak detections are looked at in a photo without faces, which is turned then.
+LONE_SCORE = 0.3
 #: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
 #: stand upright there, those that lie on the other upside down.
 TURN = 1
@@ -189,15 +189,20 @@ class FacialKeypoints(HubModel):
         for found, more in zip(faces, self._look_beside(images, beside), strict=True):
             found += _beside(more, found)
             found.sort(key=lambda face: -face.score)
-        empty = [place for place, found in enumerate(faces) if seen[place] and not found]
+        signs = [[one for one in own if one.score >= LONE_SCORE] for own in seen]
+        empty = [place for place, found in enumerate(faces) if signs[place] and not found]
         if not empty:
             return faces
         photos = [images[place] for place in empty]
-        doubtful = [_best(weak[place], least) for place in empty]
-        hopeful = [i for i, place in enumerate(empty) if seen[place][0].score >= TURN_SCORE]
-        lying = detector.eagerly([photos[i] for i in hopeful], TURN)
-        for i, turned in zip(hopeful, lying, strict=True):
-            doubtful[i] = [*doubtful[i], *_best(turned, least)]
+        lone = [[one for one in signs[place] if one.score < least] for place in empty]
+        lying = [
+            [one for one in own if one.score >= LONE_SCORE]
+            for own in detector.eagerly(photos, TURN)
+        ]
+        doubtful = [
+            [one for found in looks for one in _best(found, least)]
+            for looks in zip(lone, lying, strict=True)
+        ]
         for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
             faces[place] = own
         return faces
@@ -337,12 +342,12 @@ def _best(found: list[Detection], least: float) -> list[Detection]:
 
 
 def _beside(found: Sequence[T], faces: Sequence[Face]) -> list[T]:
-    """The first `MOST_DOUBTFUL` that have little in common with the faces, and are not much smaller
+    """The first `MOST_BESIDE` that have little in common with the faces, and are not much smaller
     than the largest; none without a face."""
     least = max((LEAST_BESIDE * face.box[2] * face.box[3] for face in faces), default=np.inf)
     large = [one for one in found if one.box[2] * one.box[3] >= least]
     apart = [one for one in large if all(inside(one.box, f.box) < BESIDE for f in faces)]
-    return apart[:MOST_DOUBTFUL]
+    return apart[:MOST_BESIDE]
 
 
 def _flat(

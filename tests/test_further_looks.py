@@ -14,7 +14,7 @@ from facial_keypoints.detection.cnn import EAGER_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import interocular_distance
-from facial_keypoints.pipeline import TURN, TURN_SCORE
+from facial_keypoints.pipeline import LONE_SCORE, TURN
 from keypoints_captions.photos.reader import read_photo
 
 LEVEL = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -80,7 +80,7 @@ def test_a_weak_detection_beside_a_face(
 
 
 def test_a_photo_with_the_weakest_signs_only_is_not_turned(pipeline: FacialKeypoints) -> None:
-    detector = Told([seen(np.array([50.0, 50, 80, 80]), TURN_SCORE - 0.01)])
+    detector = Told([seen(np.array([50.0, 50, 80, 80]), LONE_SCORE - 0.01)])
     assert pipeline.using(detector)(np.zeros((200, 200, 3), np.uint8)) == []
     assert detector.looks == [0]
 

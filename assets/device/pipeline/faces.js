@@ -32,7 +32,7 @@ export class FacialKeypoints {
    * @returns {Promise<Face[]>}
    */
   async find(picture) {
-    const {most_doubtful, turn, turn_score} = constants.keypoints;
+    const {most_doubtful, turn, lone_score} = constants.keypoints;
     const {min_score: least, eager_score} = constants.detector;
     const seen = await this.detector.detect(picture, eager_score);
     const faces = await this.look(picture, seen.filter(({score}) => score >= least));
@@ -41,11 +41,11 @@ export class FacialKeypoints {
       const more = await this.lookBeside(picture, beside(weak, faces));
       return [...faces, ...beside(more, faces)].sort((a, b) => b.score - a.score);
     }
-    if (!seen.length) return faces;
-    const lying = seen[0].score >= turn_score
-      ? await this.detector.detect(picture, eager_score, turn) : [];
+    if (!seen.some(({score}) => score >= lone_score)) return faces;
+    const lone = weak.filter(({score}) => score >= lone_score);
+    const lying = await this.detector.detect(picture, lone_score, turn);
     const best = (found) => found.filter(({score}, i) => score >= least || i < most_doubtful);
-    return this.lookClosely(picture, [...best(weak), ...best(lying)]);
+    return this.lookClosely(picture, [...best(lone), ...best(lying)]);
   }
 
   // Faces among detections; where none is sure, each is read upside down too.
@@ -136,11 +136,11 @@ const leastFaceScore = ({score}) => {
 
 // The first that have little in common with the faces, and about the size of the largest.
 const beside = (found, faces) => {
-  const {beside: most, least_beside, most_doubtful} = constants.keypoints;
+  const {beside: most, least_beside, most_beside} = constants.keypoints;
   const least = Math.max(...faces.map(({box}) => least_beside * area(box)));
   return found.filter(({box}) =>
     area(box) >= least && faces.every((face) => inside(box, face.box) < most))
-    .slice(0, most_doubtful);
+    .slice(0, most_beside);
 };
 
 // The faces of at least these scores, the surest first. Of detections that led to the same face the
