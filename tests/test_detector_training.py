@@ -1,6 +1,7 @@
 import argparse
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -26,6 +27,7 @@ from tests.drawn_faces import draw_face, write_faces_csv
 from tests.two_processes import train_in_two
 from train.detector.__main__ import best_network, main
 from train.detector.augment import photo_canvas
+from train.detector.batches import RandomCanvases
 from train.detector.canvas import Faces, Picture, moved
 from train.detector.data import (
     KeypointLabels,
@@ -42,6 +44,7 @@ from train.detector.mining import Mined, add_mined, mine
 from train.engine.checkpoints import load_checkpoint
 from train.evaluate import detection as evaluate_detection
 from train.evaluate import detection_faces as evaluate_detection_faces
+from train.keypoints.data import TURNED
 
 TINY = ["--widths", "16", "24", "32", "32", "--depths", "1", "0", "0", "--neck", "16"]
 TINY += ["--workers", "0", "--batch-size", "8", "--canvas", "96", "--large-every", "4"]
@@ -93,6 +96,32 @@ def test_show_writes_a_sheet(world: Path, tmp_path: Path) -> None:
     run = ["--checkpoints", str(tmp_path), "--output", str(tmp_path / "sheet.png")]
     main(["show", *data_options(world), *run, "--canvas", "64"])
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (5 * 64, 6 * 64, 3)
+
+
+def test_turned_faces_are_learnt_on_other_backgrounds(world: Path, tmp_path: Path) -> None:
+    faces = tmp_path / "faces"
+    shutil.copytree(world / "faces", faces)
+    head, *rows = (faces / "faces.csv").read_text().splitlines()
+    (source,) = {row.split(",")[1] for row in rows}
+    rows = [
+        row.replace(f",{source},", f",{TURNED},", 1).replace("128,128,", "128,128,1,70,2,", 1)
+        for row in rows
+    ]
+    head = head.replace("height,", "height,pitch,yaw,roll,")
+    (faces / "turned.csv").write_text("\n".join([head, *rows]))
+    data = read_data([world], [faces], held_out=[world / "val.json"])
+    turned = np.flatnonzero(data.sources == TURNED)
+    assert 0 < len(turned) < len(data.faces) and (np.abs(data.face_yaws[turned]) == 70).all()
+    canvases = RandomCanvases(data, tmp_path / "cache", turned_share=1.0)
+    draws = [canvases.sources.face_crop(np.random.default_rng(seed)) for seed in range(6)]
+    originals = [canvases.face_store[index] for index in turned]
+    changed = 0
+    for picture in draws:
+        left, top, right, bottom = picture.boxes[0].round().astype(int)
+        middle = (slice(top + 10, bottom - 10), slice(left + 10, right - 10))
+        (same,) = (n for n, o in enumerate(originals) if (o[middle] == picture.image[middle]).all())
+        changed += bool((originals[same][:4] != picture.image[:4]).any())
+    assert changed >= 3  # a blurred plain background is the same
 
 
 def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> None:

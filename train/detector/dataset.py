@@ -104,7 +104,8 @@ class PhotoStore:
             self._write(scenes, pixels, table)
         self.shapes = np.load(table)
         self.starts = np.concatenate([[0], np.cumsum(self.shapes.prod(axis=1))])
-        self.pixels = np.memmap(pixels, np.uint8, mode="r")
+        empty = np.zeros(0, np.uint8)  # a file without bytes cannot be mapped
+        self.pixels = np.memmap(pixels, np.uint8, mode="r") if len(self.shapes) else empty
 
     def __len__(self) -> int:
         return len(self.shapes)
