@@ -62,8 +62,6 @@ MIN_SCORE_FIRST = 0.3
 BESIDE, LEAST_BESIDE = 0.65, 0.36
 #: So many weak detections are read beside faces, and of each look at a photo without any.
 MOST_BESIDE, MOST_DOUBTFUL = 1, 2
-#: Score from which weak detections are looked at in a photo without faces, which is turned then.
-LONE_SCORE = 0.3
 #: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
 #: stand upright there, those that lie on the other upside down.
 TURN = 1
@@ -189,19 +187,14 @@ class FacialKeypoints(HubModel):
         for found, more in zip(faces, self._look_beside(images, beside), strict=True):
             found += _beside(more, found)
             found.sort(key=lambda face: -face.score)
-        signs = [[one for one in own if one.score >= LONE_SCORE] for own in seen]
-        empty = [place for place, found in enumerate(faces) if signs[place] and not found]
+        empty = [place for place, found in enumerate(faces) if seen[place] and not found]
         if not empty:
             return faces
         photos = [images[place] for place in empty]
-        lone = [[one for one in signs[place] if one.score < least] for place in empty]
-        lying = [
-            [one for one in own if one.score >= LONE_SCORE]
-            for own in detector.eagerly(photos, TURN)
-        ]
+        lone = [weak[place] for place in empty]
         doubtful = [
             [one for found in looks for one in _best(found, least)]
-            for looks in zip(lone, lying, strict=True)
+            for looks in zip(lone, detector.eagerly(photos, TURN), strict=True)
         ]
         for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
             faces[place] = own

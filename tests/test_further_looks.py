@@ -14,7 +14,7 @@ from facial_keypoints.detection.cnn import EAGER_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import interocular_distance
-from facial_keypoints.pipeline import LONE_SCORE, TURN
+from facial_keypoints.pipeline import TURN
 from keypoints_captions.photos.reader import read_photo
 
 LEVEL = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -76,12 +76,6 @@ def test_a_weak_detection_beside_a_face(
     found = pipeline.using(detector)(both)
     assert len(found) == count
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
-    assert detector.looks == [0]
-
-
-def test_a_photo_with_the_weakest_signs_only_is_not_turned(pipeline: FacialKeypoints) -> None:
-    detector = Told([seen(np.array([50.0, 50, 80, 80]), LONE_SCORE - 0.01)])
-    assert pipeline.using(detector)(np.zeros((200, 200, 3), np.uint8)) == []
     assert detector.looks == [0]
 
 
