@@ -16,18 +16,19 @@ from train.picture_effects import Effect, Rng
 
 
 def random_view(
-    image: np.ndarray, points: np.ndarray, size: int, rng: Rng
+    image: np.ndarray, points: np.ndarray, size: int, rng: Rng, strength: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """A random crop around the face, with its points.
 
     Args:
         image: (H, W, 3) uint8 RGB. points: (68, 2) float, its pixels.
         size: side of the crop in pixels.
+        strength: the jitter's width and the effects' chances are multiplied by it, 0..1.
 
     Returns:
         (size, size, 3) uint8 RGB, and (68, 2) float32 in crop coordinates (-0.5 to 0.5).
     """
-    crops = jitter(crops_from_points(points[None], upright=rng.random() < 0.6), rng)
+    crops = jitter(crops_from_points(points[None], upright=rng.random() < 0.6), rng, strength)
     stretch = np.exp(rng.normal(0, 0.04))  # faces differ in shape more than the data shows
     matrix = crop_matrices(crops, size)[0]
     matrix[0] *= stretch
@@ -39,17 +40,17 @@ def random_view(
     if rng.random() < 0.5:
         view = view[:, ::-1]
         labels = labels[FLIP] * (-1, 1)
-    return degrade(np.ascontiguousarray(view), rng), labels.astype(np.float32)
+    return degrade(np.ascontiguousarray(view), rng, strength), labels.astype(np.float32)
 
 
-def jitter(crops: Crops, rng: Rng) -> Crops:
-    """Moves, scales and turns crops as imprecise boxes would."""
+def jitter(crops: Crops, rng: Rng, strength: float = 1.0) -> Crops:
+    """Moves, scales and turns crops as imprecise boxes would; `strength` of 1 is the widest."""
     n = len(crops)
     wild = rng.random() < 0.15
     return Crops(
-        crops.centre + rng.normal(0, 0.05, (n, 2)) * crops.side[:, None],
-        crops.side * np.exp(rng.normal(0.02, 0.09, n)),
-        crops.angle + rng.normal(0, 30 if wild else 9, n),
+        crops.centre + rng.normal(0, 0.05 * strength, (n, 2)) * crops.side[:, None],
+        crops.side * np.exp(rng.normal(0.02, 0.09 * strength, n)),
+        crops.angle + rng.normal(0, (30 if wild else 9) * strength, n),
     )
 
 
@@ -125,9 +126,9 @@ def hide_background(
     return (image * share + behind * (1 - share) + 0.5).astype(np.uint8)
 
 
-def degrade(view: np.ndarray, rng: Rng) -> np.ndarray:
+def degrade(view: np.ndarray, rng: Rng, strength: float = 1.0) -> np.ndarray:
     """Colour, blur, low resolution, noise, compression and occlusion, each now and then."""
-    return effects.applied(_EFFECTS, view, rng)
+    return effects.applied([(strength * chance, one) for chance, one in _EFFECTS], view, rng)
 
 
 def _occlusion(view: np.ndarray, rng: Rng) -> np.ndarray:

@@ -29,6 +29,7 @@ class TrainConfig(CnnConfig):
     non_faces: float = 0.125  # share of further crops without a face in each batch
     heatmap_weight: float = 1.0  # of the loss on the heat maps' shape
     turned_share: float = 0.2  # of the faces: those of `turned.csv`
+    augmentation: float = 1.0  # strength of the faces' jitter and effects, 0..1
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ class RandomViews(Dataset):
             if self.faces.sources[place] == TURNED:
                 other = photos[rng.integers(len(photos))] if photos else None
                 image = hide_background(image, points, other, rng)
-            view, labels = random_view(image, points, self.size, rng)
+            view, labels = random_view(
+                image, points, self.size, rng, self.config.augmentation
+            )
             return view, labels, True
         kind = rng.random()
         if len(alarms) and kind < 0.45:
