@@ -74,9 +74,7 @@ class RandomViews(Dataset):
             if self.faces.sources[place] == TURNED:
                 other = photos[rng.integers(len(photos))] if photos else None
                 image = hide_background(image, points, other, rng)
-            view, labels = random_view(
-                image, points, self.size, rng, self.config.augmentation
-            )
+            view, labels = random_view(image, points, self.size, rng, self.config.augmentation)
             return view, labels, True
         kind = rng.random()
         if len(alarms) and kind < 0.45:
