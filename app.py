@@ -1,5 +1,6 @@
 """The web page: `python app.py [--host HOST] [--port PORT] …`; see `web.server.options`."""
 
+import os
 import sys
 
 from keypoints_captions.cores import fit_threads
@@ -13,7 +14,7 @@ from web.server.health import Health
 from web.server.logging import use_log
 from web.server.memory import return_memory
 from web.server.options import parse_options
-from web.server.server import Server
+from web.server.server import Server, listen
 from web.server.site import build_site
 from web.server.uploads import MAX_UPLOAD, delete_regularly, use_own_folders
 
@@ -27,6 +28,10 @@ def main() -> None:
     fit_threads()
     ignore_pillow_warnings()
     use_log(options.log_format)
+    try:
+        listening = listen(options.host, options.port)
+    except OSError as error:
+        sys.exit(f"{error}\nIs the port in use? Choose another with --port.")
     # Gradio deletes the files that it knows of; this deletes the others.
     delete_regularly(use_own_folders(), DELETE_EVERY, DELETE_AGE + 2 * DELETE_EVERY)
     files = device_files(options.weights)
@@ -43,11 +48,10 @@ def main() -> None:
             auth=options.auth,
             mcp_server=options.mcp,
         )
-        server = Server(site, options.host, options.port)
-    except OSError as error:
-        sys.exit(f"{error}\nIs the port in use? Choose another with --port.")
     except ImportError as error:  # of the packages for --mcp
-        sys.exit(str(error))
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)  # the interpreter's own end would abort where a model is being loaded
+    server = Server(site, listening, options.host)
     server.start()
     public = share_address(options.port) if options.share else None
     print(

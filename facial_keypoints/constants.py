@@ -114,11 +114,12 @@ def _smoothing() -> dict[str, Any]:
 
 
 def _tracking() -> dict[str, Any]:
-    from facial_keypoints.video import tracker, wire
+    from facial_keypoints.video import track, tracker, wire
 
     names = "SAME_FACE COVERED FOUND_AGAIN LONGEST_CARRY SMALLEST SAME_RATIO MAX_FACES"
     return {
         **_constants(tracker, names),
+        **_constants(track, "SURE LEAP"),
         "quick_side": QUICK_SIDE,
         "motion_step": wire.MOTION_STEP,
         "pace": asdict(tracker.Pace()),

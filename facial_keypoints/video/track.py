@@ -10,7 +10,12 @@ from facial_keypoints.geometry.expression import Expression, ExpressionMeter
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.predictor import Keypoints
 from facial_keypoints.pipeline import landmark_box
-from facial_keypoints.video.smoothing import MAX_CARRY, OneEuroFilter, face_size
+from facial_keypoints.video.smoothing import OneEuroFilter, face_size
+
+#: Face score from which, and surprise in face sizes up to which, the motion counts that a face is
+#: carried on by once it is out of sight: one that goes behind another seems to shrink and to stop
+#: before, and its track may leap to the one in front.
+SURE, LEAP = 0.9, 0.15
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Track:
     def __init__(self, id: int):
         self.id, self.seen, self.surprise = id, -np.inf, 0.0
         self._filter, self._meter = OneEuroFilter(), ExpressionMeter()
+        self._sure: tuple[float, np.ndarray, np.ndarray]  # time, points and velocity
         self._expression = Expression(1.0, 1.0, 0, 0.0, 0.0, 0.0)
 
     def move(self, seen: Sighting, image: np.ndarray, smoothing: float) -> None:
@@ -94,6 +100,8 @@ class Track:
         before = None if new else self.face.pose
         pose = estimate_pose(points, (image.shape[1], image.shape[0]), before)
         self.face = Face(landmark_box(points), seen.score, points, seen.confidence, pose)
+        if new or (seen.score >= SURE and self.surprise <= LEAP):
+            self._sure = seen.time_ms, points, self._filter.velocity
         # A blink is over before a filtered eyelid has followed it.
         self._expression = self._meter.update(seen.points, seen.time_ms, pose)
         self.seen = seen.time_ms
@@ -108,18 +116,27 @@ class Track:
         """Whether the face was out of sight in the last frame."""
         return self.surprise == np.inf
 
-    def place(self, time_ms: float, longest: float = MAX_CARRY) -> np.ndarray:
-        """(68, 2) float32: where the points should be by then; they move on for `longest` ms."""
-        return self._filter.at(time_ms, longest)
+    def place(self, time_ms: float) -> np.ndarray:
+        """(68, 2) float32: where the points should be by then."""
+        return self._filter.at(time_ms)
+
+    def carried(self, time_ms: float, longest: float) -> np.ndarray:
+        """(68, 2) float32: where the points would be by then, had they gone on for `longest` ms as
+        they did when the face was last surely in sight."""
+        seen, points, velocity = self._sure
+        return points + velocity * np.float32(np.clip(time_ms - seen, 0.0, longest))
 
     def restart(self, time_ms: float) -> None:
         """The motion so far says nothing about what comes; the face counts as seen now."""
         self._filter.reset()
+        self._sure = time_ms, self._filter.at(time_ms), self._filter.velocity
         self.seen = time_ms
 
     def rescale(self, factor: float) -> None:
         """The frames from now on are `factor` times as large as the last ones were."""
         self._filter.rescale(factor)
+        seen, points, velocity = self._sure
+        self._sure = seen, (points + 0.5) * factor - 0.5, velocity * np.float32(factor)
         points = ((self.face.points + 0.5) * factor - 0.5).astype(np.float32)
         self.face = replace(self.face, points=points, box=landmark_box(points))
 

@@ -214,7 +214,7 @@ class Tracker:
         """The missing face that goes on in the box: where it was last, or would be by now."""
         best, track = FOUND_AGAIN, None
         for missing in self._missing():
-            carried = landmark_box(missing.place(self._time, LONGEST_CARRY))
+            carried = landmark_box(missing.carried(self._time, LONGEST_CARRY))
             share = max(overlap(box, missing.face.box), overlap(box, carried))
             if share > best:
                 best, track = share, missing

@@ -17,15 +17,21 @@ FINISH = 5.0  # seconds for running and queued requests when the signal to stop 
 CLOSE = 2  # seconds more for open connections, which are cut then
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Takes the port; who connects waits until a `Server` answers. Raises OSError where the port is
+    in use."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host.strip("[]"), port), family=family)
+
+
 class Server:
     """Serves an application while the main thread waits for the signal to stop."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int):
-        """Listens from now on, answers after `start`. Raises OSError where the port is in use."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host.strip("[]"), port), family=family)
+    def __init__(self, app: ASGIApp, listening: socket.socket, host: str):
+        """Answers after `start`. listening: of `listen`, with the same host."""
+        self._socket = listening
         name = "localhost" if host == "0.0.0.0" else host
-        self.address = f"http://{name}:{port}/"
+        self.address = f"http://{name}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=CLOSE
         )

@@ -4,7 +4,7 @@
 import {landmarkBox} from "./boxes.js";
 import {constants} from "./constants.js";
 import {ExpressionMeter} from "./expression.js";
-import {distance, faceSize, mean} from "./points.js";
+import {clip, distance, faceSize, mean} from "./points.js";
 import {estimatePose} from "./pose.js";
 import {confidence} from "./predictor.js";
 import {OneEuroFilter} from "./smoothing.js";
@@ -44,6 +44,10 @@ export class Track {
     const pose = estimatePose(points, width, height, isNew ? null : this.face.pose);
     const {score, confidence: sure} = seen;
     this.face = {box: landmarkBox(points), score, points, confidence: sure, pose};
+    const {sure: least, leap} = constants.tracking;
+    if (isNew || (score >= least && this.surprise <= leap)) {
+      this.sure = {time: seen.time, points, velocity: this.filter.velocity};
+    }
     // A blink is over before a filtered eyelid has followed it.
     this.expression = this.meter.update(seen.points, seen.time, pose);
     this.seen = seen.time;
@@ -58,19 +62,33 @@ export class Track {
   /** Whether the face was out of sight in the last frame. */
   get hidden() { return this.surprise === Infinity; }
 
-  /** Where the points should be by then; they move on for `longest` ms. */
-  place(time, longest = constants.smoothing.max_carry) { return this.filter.at(time, longest); }
+  /** Where the points should be by then. */
+  place(time) { return this.filter.at(time); }
+
+  /**
+   * Where the points would be by then, had they gone on for `longest` ms as they did when the face
+   * was last surely in sight.
+   */
+  carried(time, longest) {
+    const {time: seen, points, velocity} = this.sure;
+    const ahead = clip(time - seen, 0, longest);
+    return points.map((point, i) => point.map((value, axis) => value + velocity[i][axis] * ahead));
+  }
 
   /** The motion so far says nothing about what comes; the face counts as seen now. */
   restart(time) {
     this.filter.reset();
+    this.sure = {time, points: this.filter.at(time), velocity: this.filter.velocity};
     this.seen = time;
   }
 
   /** The frames from now on are `factor` times as large as the last ones were. */
   rescale(factor) {
     this.filter.rescale(factor);
-    const points = this.face.points.map((point) => point.map((v) => (v + 0.5) * factor - 0.5));
+    const enlarge = (all) => all.map((point) => point.map((v) => (v + 0.5) * factor - 0.5));
+    const velocity = this.sure.velocity.map((vector) => vector.map((value) => value * factor));
+    this.sure = {...this.sure, points: enlarge(this.sure.points), velocity};
+    const points = enlarge(this.face.points);
     this.face = {...this.face, points, box: landmarkBox(points)};
   }
 

@@ -163,7 +163,7 @@ export class Tracker {
     const {found_again, longest_carry} = constants.tracking;
     let [best, track] = [found_again, null];
     for (const missing of this.missing()) {
-      const carried = landmarkBox(missing.place(this.time, longest_carry));
+      const carried = landmarkBox(missing.carried(this.time, longest_carry));
       const share = Math.max(overlap(box, missing.face.box), overlap(box, carried));
       if (share > best) [best, track] = [share, missing];
     }
