@@ -30,7 +30,7 @@ export class SharedNetworks {
   async readCrops(pictures) {
     this.mind(pictures.length);
     if (pictures.length < 2 || !this.helper?.ready) return this.networks.readCrops(pictures);
-    // The larger half, for this worker has the rest of the work, too.
+    // The helper has the larger half, for this worker has the rest of the work, too.
     const own = Math.floor(pictures.length / 2);
     const asked = this.helper.read(pictures.slice(own));
     const readings = await this.networks.readCrops(pictures.slice(0, own));
