@@ -69,7 +69,7 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
             pipeline,
             "MIN_SCORE_FIRST MOST_DOUBTFUL MOST_BESIDE TURN BESIDE LEAST_BESIDE",
         ),
-        **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT"),
+        **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT NEAREST"),
         **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE"),
     }
 

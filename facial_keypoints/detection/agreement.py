@@ -9,7 +9,9 @@ DETECTOR_WEIGHT, AGREEMENT = 1.5, 2.0
 NEAREST = 1e-6
 
 
-def least_face_score(scores: np.ndarray) -> np.ndarray:
+def least_face_score(
+    scores: np.ndarray, weight: float = DETECTOR_WEIGHT, agreement: float = AGREEMENT
+) -> np.ndarray:
     """(N,) scores of the detector, 0..1, to the face scores from which both agree on a face."""
     scores = np.clip(scores, NEAREST, 1 - NEAREST)
-    return 1 / (1 + np.exp(DETECTOR_WEIGHT * np.log(scores / (1 - scores)) - AGREEMENT))
+    return 1 / (1 + np.exp(weight * np.log(scores / (1 - scores)) - agreement))

@@ -70,10 +70,10 @@ class OneEuroFilter:
         self._raw, self._time = points, time_ms
         return self._smooth.astype(np.float32)
 
-    def at(self, time_ms: float, longest: float = MAX_CARRY) -> np.ndarray:
+    def at(self, time_ms: float) -> np.ndarray:
         """(68, 2) float32: the last filtered points carried on by their velocity to another time,
-        for `longest` ms at most, and never back."""
-        ahead = 0.0 if self._time is None else np.clip(time_ms - self._time, 0.0, longest)
+        for `MAX_CARRY` ms at most, and never back."""
+        ahead = 0.0 if self._time is None else np.clip(time_ms - self._time, 0.0, MAX_CARRY)
         return (self._smooth + self.velocity * ahead).astype(np.float32)
 
     def rescale(self, factor: float) -> None:

@@ -58,8 +58,8 @@ class Seen:
 
     def accepted(self, weight: float, least: float) -> np.ndarray:
         """(N,) bool, by that weight of the detector and that sum of logits."""
-        agreed = _logit(self.face) + weight * _logit(self.detector) >= least
-        return agreed & (self.face >= MIN_SCORE)
+        needed = agreement.least_face_score(self.detector, weight, least)
+        return self.face >= np.maximum(needed, MIN_SCORE)
 
 
 def look(pipeline: FacialKeypoints, photo: np.ndarray, boxes: np.ndarray) -> Seen:
@@ -104,11 +104,6 @@ def fitted_photos(weights: str | None) -> tuple[int, int]:
     facts = json.loads(path.read_text("utf-8"))["training"].get("face_score", {})
     options = facts.get("options", {})
     return options.get("most_photos", 0), options.get("seed", 0)
-
-
-def _logit(scores: np.ndarray) -> np.ndarray:
-    scores = np.clip(scores, agreement.NEAREST, 1 - agreement.NEAREST)
-    return np.log(scores / (1 - scores))
 
 
 def main(arguments: list[str] | None = None) -> None:

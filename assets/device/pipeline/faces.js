@@ -4,7 +4,7 @@ import {area, inside, landmarkBox, strongest} from "./boxes.js";
 import {constants} from "./constants.js";
 import {cropFromBox, cropFromPoints} from "./crops.js";
 import {Detector} from "./detector.js";
-import {distance} from "./points.js";
+import {clip, distance} from "./points.js";
 import {estimatePose} from "./pose.js";
 import {KeypointPredictor, confidence} from "./predictor.js";
 
@@ -127,8 +127,8 @@ const isOff = (crop, better) => {
 // The face score from which a detection is a face: where the detector agrees with it. As
 // facial_keypoints/detection/agreement.py.
 const leastFaceScore = ({score}) => {
-  const {min_score, detector_weight, agreement} = constants.keypoints;
-  const near = Math.min(Math.max(score, 1e-6), 1 - 1e-6);
+  const {min_score, detector_weight, agreement, nearest} = constants.keypoints;
+  const near = clip(score, nearest, 1 - nearest);
   const logit = Math.log(near / (1 - near));
   return Math.max(min_score, 1 / (1 + Math.exp(detector_weight * logit - agreement)));
 };

@@ -56,9 +56,10 @@ export class OneEuroFilter {
     });
   }
 
-  /** The last filtered points carried on to another time, for `longest` ms, and never back. */
-  at(time, longest = constants.smoothing.max_carry) {
-    const ahead = this.time === null ? 0 : clip(time - this.time, 0, longest);
+  /** The last filtered points carried on to another time, for `max_carry` ms, and never back. */
+  at(time) {
+    const {max_carry} = constants.smoothing;
+    const ahead = this.time === null ? 0 : clip(time - this.time, 0, max_carry);
     return this.smooth.map((point, i) =>
       point.map((value, axis) => value + this.velocity[i][axis] * ahead));
   }
