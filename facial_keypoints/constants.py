@@ -55,7 +55,7 @@ def _markup() -> dict[str, Any]:
 
 
 def _keypoints(weights: Path | None) -> dict[str, Any]:
-    from facial_keypoints import pipeline
+    from facial_keypoints import looks, pipeline
     from facial_keypoints.detection import agreement
     from facial_keypoints.landmarks import crops, predictor, reading
 
@@ -64,9 +64,9 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         "crop_scale": crops.CROP_SCALE,
         "tolerance": predictor.TOLERANCE,
         "most_crops": predictor.MOST_CROPS,
-        **_constants(pipeline, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
+        **_constants(looks, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
         **_constants(
-            pipeline,
+            looks,
             "MIN_SCORE_FIRST MOST_DOUBTFUL MOST_BESIDE TURN BESIDE LEAST_BESIDE",
         ),
         **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT NEAREST"),

@@ -17,10 +17,10 @@ from facial_keypoints.detection.network import (
     DetectorNetConfig,
     cell_grid,
 )
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig
 from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.pipeline import landmark_box
 from keypoints_captions.model_card import Card, Metadata, read_card, write_card
 from keypoints_captions.weights import save_model
 from tests.drawn_faces import draw_face, write_faces_csv

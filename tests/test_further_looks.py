@@ -14,7 +14,7 @@ from facial_keypoints.detection.cnn import EAGER_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import interocular_distance
-from facial_keypoints.pipeline import TURN
+from facial_keypoints.looks import TURN
 from keypoints_captions.photos.reader import read_photo
 
 LEVEL = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])

@@ -1,6 +1,12 @@
-"""What two boxes have in common."""
+"""Boxes of faces, and what two of them have in common."""
 
 import numpy as np
+
+
+def landmark_box(points: np.ndarray) -> np.ndarray:
+    """(4,) float32: x, y, width, height of the upright box around (68, 2) points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.concatenate([low, high - low]).astype(np.float32)
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

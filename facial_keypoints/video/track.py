@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from facial_keypoints.face import Face
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.geometry.expression import Expression, ExpressionMeter
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.predictor import Keypoints
-from facial_keypoints.pipeline import landmark_box
 from facial_keypoints.video.smoothing import OneEuroFilter, face_size
 
 #: Face score from which, and surprise in face sizes up to which, the motion counts that a face is

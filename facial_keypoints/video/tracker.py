@@ -13,10 +13,10 @@ import numpy as np
 
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detection, Detector, HaarDetector
-from facial_keypoints.geometry.boxes import inside, overlap
+from facial_keypoints.geometry.boxes import inside, landmark_box, overlap
 from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.pipeline import FacialKeypoints, landmark_box
+from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video.track import Sighting, Track, TrackedFace, sightings
 
 __all__ = ["Pace", "TrackedFace", "Tracker"]

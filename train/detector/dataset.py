@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.markup import NUM_POINTS, five_points
-from facial_keypoints.pipeline import landmark_box
 from keypoints_captions.photos.reader import read_photo
 from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
 from train.detector.mining import Mined, add_mined

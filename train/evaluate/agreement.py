@@ -13,10 +13,11 @@ import torch
 from captioning.captioner import Captioner
 from captioning.engine.speaker import EngineSpeaker
 from captioning.options import SearchOptions
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.pipeline import FacialKeypoints, landmark_box, load_network
+from facial_keypoints.pipeline import FacialKeypoints, load_network
 from keypoints_captions.engines import on_torch
 from train.captioning.data import load_set, photo_square
 from train.export.__main__ import NETWORKS

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from facial_keypoints.detection.detectors import Detection, Detector
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.markup import five_points, interocular_distance
 from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.pipeline import FacialKeypoints, landmark_box
+from facial_keypoints.pipeline import FacialKeypoints
 from train.detector.metrics import match, overlaps
 from train.figures import Column, Report
 from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject

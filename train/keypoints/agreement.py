@@ -18,15 +18,10 @@ from tqdm import tqdm
 
 from facial_keypoints.detection import agreement
 from facial_keypoints.detection.detectors import EagerDetector
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.reading import crops_of, read_detections, read_doubtful
-from facial_keypoints.pipeline import (
-    MIN_SCORE,
-    MIN_SCORE_FIRST,
-    MOST_DOUBTFUL,
-    NAME,
-    FacialKeypoints,
-    landmark_box,
-)
+from facial_keypoints.looks import MIN_SCORE, MIN_SCORE_FIRST, MOST_DOUBTFUL
+from facial_keypoints.pipeline import NAME, FacialKeypoints
 from keypoints_captions.hub import find_weights
 from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run

@@ -1,4 +1,4 @@
-// The whole way from a photo to its faces. As facial_keypoints/pipeline.py.
+// The whole way from a photo to its faces. As facial_keypoints/looks.py.
 
 import {area, inside, landmarkBox, strongest} from "./boxes.js";
 import {constants} from "./constants.js";
