@@ -2,11 +2,13 @@
 
 import base64
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from html import unescape as html_unescape
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import gradio as gr
 import httpx
@@ -28,7 +30,7 @@ from web.captions.downloads import json_file
 from web.captions.model import load
 from web.captions.search_form import search_options
 from web.captions.tab import build_tab
-from web.captions.why import shown
+from web.captions.why import _log_shares, shown
 from web.captions.words import Pace, in_the_making, summary, told
 from web.components import Upload
 from web.models import Background
@@ -482,3 +484,13 @@ def test_malformed_requests_leave_the_page_running(address: str, client: Client)
             told = httpx.get(f"{address}gradio_api/call/caption/{event}", timeout=60).text
             assert "event: error" in told and "root:" not in told
     assert list(client.view_api(return_format="dict", print_info=False)["named_endpoints"])
+
+
+def test_bars_tell_captions_apart() -> None:
+    """Scores are divided by a power of the length; bars are not, or all would look alike."""
+    words = tuple(Word(word, 0.5, (), None) for word in ["a", "dog", "in", "the", "snow"])
+    captions = [Caption("a dog in the snow", -4.0, words, score) for score in (-0.3, -0.35)]
+    bars = [
+        math.exp(share) for share in _log_shares(Mock(captions=captions, options=SearchOptions()))
+    ]
+    assert bars[0] == 1 and bars[1] == pytest.approx(math.exp(-0.05 * 6**1.4))

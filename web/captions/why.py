@@ -125,11 +125,11 @@ def _ranking(answer: Answer) -> str:
     """All captions, best first, with bars; nothing where there is one."""
     if len(answer.captions) < 2:
         return ""
-    scores = [caption.score for caption in answer.captions]
+    scores = _log_shares(answer)
     rows = "".join(
         f'<li><button type="button" class="as-link" data-caption="{index}" '
         f'aria-pressed="{"false" if index else "true"}">{escape(caption.sentence)}</button>'
-        f'<i class="bar" style="--value:{math.exp(min(0.0, score - scores[0])):.3f}"></i>'
+        f'<i class="bar" style="--value:{math.exp(score):.3f}"></i>'
         f'<span title="log-probability">−{-caption.log_probability:.2f}</span></li>'
         for index, (caption, score) in enumerate(zip(answer.captions, scores, strict=True))
     )
@@ -137,6 +137,15 @@ def _ranking(answer: Answer) -> str:
         f'<section class="ranking"><h2>All captions, best first</h2><ol>{rows}</ol>'
         f'<p class="footnote">{_RANKING[answer.options.method]}</p></section>'
     )
+
+
+def _log_shares(answer: Answer) -> list[float]:
+    """How far each caption's score lies below the best one's, in log-probabilities of a caption as
+    long as that: 0 for the best."""
+    best = answer.captions[0]
+    by_length = answer.options.method == "beam"
+    length = (len(best.words) + 1) ** answer.options.length_penalty if by_length else 1.0
+    return [length * min(0.0, caption.score - best.score) for caption in answer.captions]
 
 
 def _copies(answer: Answer) -> str:
