@@ -1,6 +1,5 @@
 """Engines give the same answers, and torch stays away where another one serves."""
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,6 @@ from keypoints_captions.engines.choice import load_engines
 from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import WeightsError
 from tests.caption_world import make_captioner
-from train.benchmark.running_app import ROOT
 
 pytest.importorskip("openvino", reason="no package of it for this machine")
 import openvino
@@ -129,17 +127,3 @@ def test_a_gpu_without_torch_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     for choice in ({"device": "cuda"}, {"engine": "torch"}):
         with pytest.raises(WeightsError, match=r"pip install .*\[torch\]"):
             Captioner.load(**choice)
-
-
-def test_no_torch_where_the_engine_serves() -> None:
-    check = (
-        "import sys\n"
-        "from captioning import Captioner\n"
-        "from facial_keypoints import FacialKeypoints\n"
-        "from keypoints_captions.photos.reader import read_photo\n"
-        "photo = read_photo('assets/examples/astronaut.jpg')\n"
-        "assert FacialKeypoints.load(device='cpu')(photo)\n"
-        "assert Captioner.load(device='cpu')(photo)\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)

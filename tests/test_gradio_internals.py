@@ -1,8 +1,7 @@
-"""What reaches into Gradio's internals; the request queue is tested in test_serving.py."""
+"""What reaches into Gradio's internals; the request queue is tested in test_serving.py, what is not
+imported with Gradio in test_start.py."""
 
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -11,7 +10,6 @@ import pytest
 from gradio import component_meta, networking
 from starlette.testclient import TestClient
 
-from train.benchmark.running_app import ROOT
 from web.gradio_internals import _find_but_gradio, share_address
 from web.server.site import build_site
 
@@ -31,28 +29,6 @@ def test_no_stub_is_rendered_for_a_class_of_gradio() -> None:
 def test_everything_else_is_found_then_and_gradio_afterwards() -> None:
     assert Path(_find_but_gradio(Path)).name in ("pathlib.py", "__init__.py")
     assert Path(inspect.getfile(gr.Image)).name == "image.py"
-
-
-def test_pandas_is_imported_when_it_is_first_asked_for() -> None:
-    check = (
-        "import sys, app\n"
-        "assert not {'pandas.core', 'rich', 'torch'} & set(sys.modules)\n"
-        "from gradio import caching\n"
-        "import pandas\n"
-        "assert isinstance(pandas.DataFrame({'a': [1]}), caching.pd.DataFrame)\n"
-        "assert 'pandas.core' in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
-
-
-def test_events_do_not_import_matplotlib() -> None:
-    check = (
-        "import sys, app\n"
-        "from gradio import utils\n"
-        "with utils.MatplotlibBackendMananger():\n"
-        "    assert 'matplotlib' not in sys.modules\n"
-    )
-    subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=True)
 
 
 def test_a_public_address_comes_by_https(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,35 +1,29 @@
 """Visitors' files are deleted, whoever forgot them."""
 
 import os
-import subprocess
-import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from train.benchmark.running_app import ROOT
-from web.server.uploads import delete_older, delete_regularly
-
-SHOW = """
-import os, tempfile
-from web.server.uploads import use_own_folders
-print(*use_own_folders(), os.environ["GRADIO_TEMP_DIR"], tempfile.gettempdir(), sep="\\n")
-"""
+from web.server.uploads import delete_older, delete_regularly, use_own_folders
 
 
-def folders_used(**environment: str) -> list[str]:
-    """What `use_own_folders` gives in a process of its own, then the two settings it makes."""
-    rest = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"}
-    run = subprocess.run(
-        [sys.executable, "-c", SHOW],
-        cwd=ROOT,
-        env={**rest, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.split()
+@pytest.fixture
+def folders_used(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Calls `use_own_folders` with these variables: what it gives, then the two settings that it
+    makes, which end with the test."""
+
+    def call(**environment: str) -> list[str]:
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        for name, value in {"GRADIO_TEMP_DIR": "", **environment}.items():
+            monkeypatch.setenv(name, value)
+        folders = use_own_folders()
+        return [*map(str, folders), os.environ["GRADIO_TEMP_DIR"], tempfile.gettempdir()]
+
+    return call
 
 
 def test_old_files_and_empty_folders_go(tmp_path: Path) -> None:
@@ -72,7 +66,9 @@ def test_it_is_done_again_and_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="rights are those of Unix")
-def test_the_own_folder_is_closed_to_others_and_stays_the_same(tmp_path: Path) -> None:
+def test_the_own_folder_is_closed_to_others_and_stays_the_same(
+    tmp_path: Path, folders_used: Callable[..., list[str]]
+) -> None:
     first = folders_used(TMPDIR=str(tmp_path))
     assert folders_used(TMPDIR=str(tmp_path)) == first
     uploads, work, gradio, temporary = map(Path, first)
@@ -82,7 +78,9 @@ def test_the_own_folder_is_closed_to_others_and_stays_the_same(tmp_path: Path) -
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="rights are those of Unix")
-def test_a_name_that_somebody_took_is_not_used(tmp_path: Path) -> None:
+def test_a_name_that_somebody_took_is_not_used(
+    tmp_path: Path, folders_used: Callable[..., list[str]]
+) -> None:
     taken, elsewhere = tmp_path / f"photo-page-{os.getuid()}", tmp_path / "elsewhere"
     elsewhere.mkdir()
     taken.symlink_to(elsewhere)
@@ -91,7 +89,9 @@ def test_a_name_that_somebody_took_is_not_used(tmp_path: Path) -> None:
     assert uploads.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_that_was_chosen_is_used(tmp_path: Path) -> None:
+def test_a_folder_that_was_chosen_is_used(
+    tmp_path: Path, folders_used: Callable[..., list[str]]
+) -> None:
     chosen = str(tmp_path / "chosen")
     folder, gradio, temporary = folders_used(GRADIO_TEMP_DIR=chosen)
     assert folder == gradio == chosen and Path(chosen).is_dir() and temporary != chosen
