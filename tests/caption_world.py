@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,10 @@ def make_photos(folder: Path) -> str:
     return str(path)
 
 
+@cache
 def untrained_resnet() -> ResNet:
-    """A ResNet-50 whose batch norm fits coloured noise, so that photos differ in its features."""
+    """A ResNet-50 whose batch norm fits coloured noise, so that photos differ in its features; read
+    it only."""
     torch.manual_seed(0)
     model = resnet50(weights=None)
     for module in model.modules():
