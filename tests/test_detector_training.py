@@ -123,8 +123,8 @@ def test_turned_faces_are_learnt_on_other_backgrounds(world: Path, tmp_path: Pat
 
 def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> None:
     run = ["train", *data_options(world), *TINY, "--checkpoints", str(tmp_path / "run")]
-    run += ["--epochs", "3", "--epoch-canvases", "960", "--ema", "0.95", "--warmup", "0.1"]
-    main([*run, "--learning-rate", "4e-3", "--weights", str(tmp_path / "weights" / "tiny")])
+    run += ["--epochs", "3", "--epoch-canvases", "640", "--ema", "0.95", "--warmup", "0.1"]
+    main([*run, "--learning-rate", "5e-3", "--weights", str(tmp_path / "weights" / "tiny")])
     detector = CnnDetector(load_network(tmp_path / "weights" / "tiny"), 160, min_score=0.05)
     scenes = read_scenes(world)
     matches = together(
