@@ -40,6 +40,14 @@ class Keypoints:
         distance = TOLERANCE * interocular_distance(self.points)[:, None] / self.scale
         return (1 - (1 + distance) * np.exp(-distance)).astype(np.float32)
 
+    def mean_with(self, others: "Keypoints") -> "Keypoints":
+        """Of two readings of the same faces: the mean; of the scales their geometric mean."""
+        return Keypoints(
+            (self.points + others.points) / 2,
+            np.sqrt(self.scale * others.scale),
+            (self.score + others.score) / 2,
+        )
+
     def __getitem__(self, places: np.ndarray) -> "Keypoints":
         """Those of the faces in the (M,) places."""
         return Keypoints(self.points[places], self.scale[places], self.score[places])
@@ -99,28 +107,42 @@ class KeypointPredictor:
 
     def read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
         """One reading of N crops; arguments as of a call."""
+        return self._read(images, crops, (False, True) if mirror else (False,))
+
+    def read_mirrored(self, images: Sequence[np.ndarray], crops: Crops) -> Keypoints:
+        """One reading of N crops' mirror images alone; arguments as of a call."""
+        return self._read(images, crops, (True,))
+
+    def _read(
+        self, images: Sequence[np.ndarray], crops: Crops, views: tuple[bool, ...]
+    ) -> Keypoints:
+        """The mean of what each view of the crops shows: False as it is, True its mirror image."""
         parts = [
-            self._read_batch(images[start : start + MOST_CROPS], crops, start, mirror)
+            self._read_batch(images[start : start + MOST_CROPS], crops, start, views)
             for start in range(0, max(1, len(crops)), MOST_CROPS)
         ]
         return Keypoints(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
     def _read_batch(
-        self, images: Sequence[np.ndarray], crops: Crops, start: int, mirror: bool
+        self, images: Sequence[np.ndarray], crops: Crops, start: int, views: tuple[bool, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What `Keypoints` has of those crops from `start` on that the images belong to."""
         n, size = len(images), self.input_size
         crops = crops[np.arange(start, start + n)]
-        pictures = np.zeros((2 * n if mirror else n, size, size, 3), np.uint8)
+        pictures = np.zeros((n, size, size, 3), np.uint8)
         for index, image in enumerate(images):
             pictures[index] = cut(image, crops[index], size)[0]
-        if mirror:
-            pictures[n:] = pictures[:n, :, ::-1]
-        points, log_scale, score = self.run_network(pictures)
-        if mirror:
-            points = (points[:n] + points[n:, FLIP] * (-1, 1)) / 2
-            log_scale = (log_scale[:n] + log_scale[n:, FLIP]) / 2
-            score = (score[:n] + score[n:]) / 2
+        seen = [pictures[:, :, ::-1] if mirrored else pictures for mirrored in views]
+        points, log_scale, score = self.run_network(np.concatenate(seen))
+        for place, mirrored in enumerate(views):
+            if mirrored:
+                own = slice(place * n, (place + 1) * n)
+                points[own] = points[own, FLIP] * (-1, 1)
+                log_scale[own] = log_scale[own, FLIP]
+        points, log_scale, score = (
+            values.reshape(len(views), n, *values.shape[1:]).mean(axis=0)
+            for values in (points, log_scale, score)
+        )
         return (
             to_photo(points, crops).astype(np.float32),
             (np.exp(log_scale) * crops.side[:, None]).astype(np.float32),

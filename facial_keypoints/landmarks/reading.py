@@ -21,16 +21,12 @@ def read_detections(
 ) -> Keypoints:
     """Keypoints of detections, each in its own photo.
 
-    A detector that gives five points is precise: one reading does for most faces, and only those
-    are read again whose points say that their crop was off.
+    A detector that gives five points is precise. Its crop is read as it is, and the mirror image of
+    the one that the points then ask for: two crops err less alike than one and its mirror image.
+    Where the detector's was off, or the detector is a rough one, both are read in the better crop.
     """
-    crops = crops_of(found)
-    keypoints = predictor(images, crops, passes=1)
-    better = crops_from_points(keypoints.points)
     rough = np.array([detection.points is None for detection in found], bool)
-    off = (_are_off(crops, better) | rough) & (keypoints.score >= LEAST_SCORE)
-    _read_again(predictor, images, keypoints, better, off)
-    return keypoints
+    return _read_twice(predictor, images, crops_of(found), rough, LEAST_SCORE)
 
 
 def read_doubtful(
@@ -38,10 +34,7 @@ def read_doubtful(
 ) -> Keypoints:
     """Keypoints of crops that are rarely faces: one quick reading; those of at least that face
     score are read well around the points of the first."""
-    keypoints = predictor.read(images, crops, mirror=False)
-    better = crops_from_points(keypoints.points)
-    _read_again(predictor, images, keypoints, better, keypoints.score >= least)
-    return keypoints
+    return _read_twice(predictor, images, crops, np.ones(len(crops), bool), least)
 
 
 def crops_of(found: Sequence[Detection]) -> Crops:
@@ -66,18 +59,29 @@ def joined(*parts: Crops) -> Crops:
     return Crops(np.concatenate(centre), np.concatenate(side), np.concatenate(angle))
 
 
-def _read_again(
+def _read_twice(
     predictor: KeypointPredictor,
     images: Sequence[np.ndarray],
-    keypoints: Keypoints,
-    better: Crops,
-    which: np.ndarray,
-) -> None:
-    """Reads those, of an (N,) bool array, in their better crops, in place."""
-    places = np.flatnonzero(which)
-    if len(places):
-        again = predictor([images[int(place)] for place in places], better[places], passes=1)
-        keypoints.put(places, again)
+    crops: Crops,
+    rough: np.ndarray,
+    least: float,
+) -> Keypoints:
+    """Keypoints of crops, the rough ones of them an (N,) bool array; only those of at least that
+    face score have a second reading."""
+    keypoints = predictor.read(images, crops, mirror=False)
+    better = crops_from_points(keypoints.points)
+    off = rough | _are_off(crops, better)
+    faces = keypoints.score >= least
+    for is_off in (True, False):
+        places = np.flatnonzero(faces & (off == is_off))
+        if len(places):
+            own = [images[int(place)] for place in places]
+            if is_off:
+                again = predictor.read(own, better[places], mirror=True)
+            else:
+                again = keypoints[places].mean_with(predictor.read_mirrored(own, better[places]))
+            keypoints.put(places, again)
+    return keypoints
 
 
 def _are_off(crops: Crops, better: Crops) -> np.ndarray:

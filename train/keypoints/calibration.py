@@ -7,8 +7,8 @@ those it knows. Here the linear unit that reads each point's scale is fitted ane
 subjects, few numbers of it: log_scale' = a · log_scale + v · features + c, where the factor a and
 the weights v are the same for all points and the shift c is that of a point and its mirror image.
 What is learnt is the probability that a point is right (`TOLERANCE`) as the pipeline reads it, from
-the crop and its mirror image. Points stay where they are. Replaces the weights'
-files; it can be run once on them only.
+a crop and the mirror image of the one that its points ask for. Points stay where they are. Replaces
+the weights' files; it can be run once on them only.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
+from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_photo
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
 from facial_keypoints.landmarks.network import (
     KeypointNet,
@@ -59,10 +59,11 @@ class CalibrationConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """Predictions for N views, each also read mirrored, and the truth.
+    """Predictions for N views, each the mean of two readings, and the truth.
 
     features: (N, 68, C) float32 under each point's heat map. log_scale: (N, 68) float32, of them.
-    tolerance: (N, 68) float32, distance in crop coordinates within which a point is right.
+    tolerance: (N, 68) float32, distance within which a point is right, over the crops' side (the
+        geometric mean of both).
     right: (N, 68) bool. weight: (N,) float32. fold: (N,) int64, by subject.
     """
 
@@ -114,18 +115,17 @@ def look(network: KeypointNet, faces: Sequence[LabelledFace], config: Calibratio
             side=plain.side * (moved.side / plain.side) ** config.box_error,
             angle=config.box_error * (moved.angle - plain.angle),
         )
-        labels = to_crop(np.repeat(truth[None], config.views, axis=0), crops)
-        views = cut(image, crops, network.config.input_size)
-        views = np.concatenate([views, views[:, :, ::-1]])
-        answer = network(preprocess(torch.from_numpy(views), network.config))
-        points, mirrored = answer.points.numpy().reshape(2, *labels.shape)
-        points = (points + mirrored[:, FLIP] * (-1, 1)) / 2
-        features.append(_mean_of_both(kept.pop().float()))
-        log_scale.append(_mean_of_both(answer.log_scale))
-        eyes = interocular_distance(labels)[:, None]
-        right.append(np.linalg.norm(points - labels, axis=2) < TOLERANCE * eyes)
-        stated = TOLERANCE * interocular_distance(points)[:, None]
-        tolerance.append(np.repeat(stated, labels.shape[1], axis=1))
+        found, plain_scale = _read(network, image, crops, mirrored=False)
+        better = crops_from_points(found)
+        again, mirrored_scale = _read(network, image, better, mirrored=True)
+        points, side = (found + again) / 2, np.sqrt(crops.side * better.side)
+        other, one = kept.pop()[:, torch.tensor(FLIP)], kept.pop()
+        features.append((one.float() + other.float()) / 2)
+        log_scale.append((plain_scale + mirrored_scale) / 2)
+        eyes = interocular_distance(truth[None])[:, None]
+        right.append(np.linalg.norm(points - truth, axis=2) < TOLERANCE * eyes)
+        stated = TOLERANCE * interocular_distance(points) / side
+        tolerance.append(np.repeat(stated[:, None], len(truth), axis=1))
     weight = _weights(loaded.sources, config.turned_weight)
     fold = folds[[subjects[face.subject] for face in faces]]
     return Seen(
@@ -138,10 +138,19 @@ def look(network: KeypointNet, faces: Sequence[LabelledFace], config: Calibratio
     )
 
 
-def _mean_of_both(values: Tensor) -> Tensor:
-    """(2 N, 68, …) of views, then of their mirror images, to (N, 68, …)."""
-    plain, mirrored = values.chunk(2)
-    return (plain + mirrored[:, torch.tensor(FLIP)]) / 2
+def _read(
+    network: KeypointNet, image: np.ndarray, crops: Crops, mirrored: bool
+) -> tuple[np.ndarray, Tensor]:
+    """Points (N, 68, 2) in the image's pixels, and their log scales (N, 68) in the crops' unit, of
+    the crops or of their mirror images."""
+    views = cut(image, crops, network.config.input_size)
+    if mirrored:
+        views = np.ascontiguousarray(views[:, :, ::-1])
+    answer = network(preprocess(torch.from_numpy(views), network.config))
+    points, log_scale = answer.points.numpy(), answer.log_scale
+    if mirrored:
+        points, log_scale = points[:, FLIP] * (-1, 1), log_scale[:, torch.tensor(FLIP)]
+    return to_photo(points, crops), log_scale
 
 
 def _weights(sources: np.ndarray, turned: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import {cropFromBox, cropFromPoints} from "./crops.js";
 import {Detector} from "./detector.js";
 import {clip, distance} from "./points.js";
 import {estimatePose} from "./pose.js";
-import {KeypointPredictor, confidence} from "./predictor.js";
+import {KeypointPredictor, confidence, meanReading} from "./predictor.js";
 
 /**
  * Pixels of the upright photo, origin top left, pixel centres at whole numbers; see Python's `Face`.
@@ -78,28 +78,29 @@ export class FacialKeypoints {
     return (await this.readDetections(picture, found)).map((one) => toFace(one, picture));
   }
 
-  // Keypoints of each detection; read again where its crop was off.
-  async readDetections(picture, found) {
-    const crops = found.map(cropOf);
-    const keypoints = await this.predictor.predict(picture, crops, 1);
-    const {least_score} = constants.keypoints;
-    return this.readAgain(picture, keypoints, (one, better, index) =>
-      one.score >= least_score && isOff(crops[index], better));
+  // Keypoints of each detection: its crop as it is, and the mirror image of the one that the points
+  // ask for; where the detector's crop was off, both of the better one.
+  readDetections(picture, found) {
+    return this.readTwice(picture, found.map(cropOf), constants.keypoints.least_score, isOff);
   }
 
   // Keypoints of crops that are rarely faces: one quick reading, and a good one of what may be some.
-  async readDoubtful(picture, crops) {
-    const {min_score_first} = constants.keypoints;
-    const keypoints = await this.predictor.read(picture, crops, false);
-    return this.readAgain(picture, keypoints, ({score}) => score >= min_score_first);
+  readDoubtful(picture, crops) {
+    return this.readTwice(picture, crops, constants.keypoints.min_score_first, () => true);
   }
 
-  async readAgain(picture, keypoints, which) {
+  // Only those of at least that face score have a second reading. off: of a crop and the better one.
+  async readTwice(picture, crops, least, off) {
+    const keypoints = await this.predictor.read(picture, crops, false);
     const better = keypoints.map(({points}) => cropFromPoints(points));
-    const places = keypoints.map((_, index) => index)
-      .filter((index) => which(keypoints[index], better[index], index));
-    const again = await this.predictor.predict(picture, places.map((index) => better[index]), 1);
-    places.forEach((index, i) => { keypoints[index] = again[i]; });
+    const faces = crops.map((_, index) => index).filter((index) => keypoints[index].score >= least);
+    const isOffAt = (index) => off(crops[index], better[index]);
+    const [moved, steady] = [faces.filter(isOffAt), faces.filter((index) => !isOffAt(index))];
+    const betterOf = (places) => places.map((index) => better[index]);
+    const again = await this.predictor.read(picture, betterOf(moved), true);
+    moved.forEach((index, i) => { keypoints[index] = again[i]; });
+    const other = await this.predictor.readMirrored(picture, betterOf(steady));
+    steady.forEach((index, i) => { keypoints[index] = meanReading([keypoints[index], other[i]]); });
     return keypoints;
   }
 }

@@ -36,25 +36,38 @@ export class KeypointPredictor {
     return this.read(picture, crops, this.mirror);
   }
 
-  async read(picture, crops, mirror) {
+  /** One reading of each crop; `mirror` as of the class. */
+  read(picture, crops, mirror) {
+    return this.readViews(picture, crops, mirror ? [false, true] : [false]);
+  }
+
+  /** One reading of each crop's mirror image alone. */
+  readMirrored(picture, crops) {
+    return this.readViews(picture, crops, [true]);
+  }
+
+  // The mean of what each view of the crops shows: false as it is, true its mirror image.
+  async readViews(picture, crops, views) {
     if (!crops.length) return [];
     const {input_size: size, most_crops} = constants.keypoints;
     if (crops.length > most_crops) {
-      const first = await this.read(picture, crops.slice(0, most_crops), mirror);
-      return [...first, ...await this.read(picture, crops.slice(most_crops), mirror)];
+      const first = await this.readViews(picture, crops.slice(0, most_crops), views);
+      return [...first, ...await this.readViews(picture, crops.slice(most_crops), views)];
     }
     const pictures = crops.map((crop) => cut(picture, crop, size));
-    if (mirror) pictures.push(...pictures.map((one) => mirrored(one, size)));
-    const readings = await this.networks.readCrops(pictures);
-    return crops.map((crop, index) => {
-      const reading = readings[index];
-      const whole = mirror ? averaged(reading, readings[crops.length + index]) : reading;
+    const seen = views.flatMap((isMirrored) =>
+      (isMirrored ? pictures.map((one) => mirrored(one, size)) : pictures));
+    const readings = await this.networks.readCrops(seen);
+    return crops.map((crop, index) => meanReading(views.map((isMirrored, view) => {
+      const {points, logScale, score} = readings[view * crops.length + index];
+      const back = isMirrored ? mirroredBack(points) : points;
+      const own = isMirrored ? constants.markup.flip.map((from) => logScale[from]) : logScale;
       return {
-        points: toPhoto(whole.points, crop),
-        scale: whole.logScale.map((value) => Math.exp(value) * crop.side),
-        score: whole.score,
+        points: toPhoto(back, crop),
+        scale: own.map((value) => Math.exp(value) * crop.side),
+        score,
       };
-    });
+    })));
   }
 }
 
@@ -80,15 +93,21 @@ const mirrored = (picture, size) => {
   return result;
 };
 
-// A reading of a crop and one of its mirror image; points in crop coordinates.
-const averaged = (one, other) => {
-  const {flip} = constants.markup;
+// Points of a mirrored crop as those of the crop; in crop coordinates.
+const mirroredBack = (points) =>
+  constants.markup.flip.map((from) => [-points[from][0], points[from][1]]);
+
+/**
+ * Of readings of the same face: the mean; of the scales their geometric mean.
+ * @param {Keypoints[]} readings @returns {Keypoints}
+ */
+export const meanReading = (readings) => {
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / readings.length;
+  const [first] = readings;
   return {
-    points: one.points.map(([x, y], i) => {
-      const [mirroredX, mirroredY] = other.points[flip[i]];
-      return [(x - mirroredX) / 2, (y + mirroredY) / 2];
-    }),
-    logScale: one.logScale.map((value, i) => (value + other.logScale[flip[i]]) / 2),
-    score: (one.score + other.score) / 2,
+    points: first.points.map((_, i) =>
+      [0, 1].map((axis) => mean(readings.map(({points}) => points[i][axis])))),
+    scale: first.scale.map((_, i) => Math.exp(mean(readings.map(({scale}) => Math.log(scale[i]))))),
+    score: mean(readings.map(({score}) => score)),
   };
 };
