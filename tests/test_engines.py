@@ -4,6 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,15 +12,18 @@ from captioning import Captioner
 from captioning.vocabulary import START
 from facial_keypoints import FacialKeypoints
 from facial_keypoints.detection.cnn import CnnDetector
+from facial_keypoints.landmarks.crops import crops_from_points, cut
 from keypoints_captions.cores import use_one_core
 from keypoints_captions.engines.choice import load_engines
+from keypoints_captions.hub import find_weights
 from keypoints_captions.photos.reader import read_photo
-from keypoints_captions.weights import WeightsError
+from keypoints_captions.weights import WeightsError, read_facts
 from tests.caption_world import make_captioner
 
 pytest.importorskip("openvino", reason="no package of it for this machine")
 import openvino
 
+from keypoints_captions.engines.in_bytes import compute_in_bytes, has_byte_products
 from keypoints_captions.engines.on_openvino import (
     _PLANNED,
     OpenVinoEngine,
@@ -42,6 +46,48 @@ def test_faces_are_those_of_torch(examples: Path) -> None:
             assert np.linalg.norm(one.points - other.points, axis=1).mean() < 0.003 * eyes
         for seen, known in zip(served.detector(photo), reference.detector(photo), strict=True):
             assert np.abs(seen.box - known.box).max() < 0.01 * known.box[2:].max()
+
+
+@pytest.mark.parametrize("name", ["facial_keypoints", "face_detector"])
+def test_convolutions_on_bytes_change_little(name: str, examples: Path) -> None:
+    """Every convolution with a range is rounded, on any processor; what is exact has none."""
+    facts = read_facts(find_weights(None, name))["onnx"][name]
+    model = openvino.Core().read_model(find_weights(None, name).with_name(f"{name}.onnx"))
+    compute_in_bytes(model, facts["ranges"])
+    rounded = [n for n in model.get_ordered_ops() if n.get_type_name() == "FakeQuantize"]
+    assert len(rounded) == 2 * len(facts["ranges"]) > 20
+    pair = find_weights(None, name)
+    exact = load_engines(pair, [""], "cpu", "openvino", lambda _: {}, exact=True)[""]
+    (port, (_, side, *_)) = next((port, meant.shape) for port, meant in exact.inputs.items())
+    photo = read_photo(examples / "astronaut.jpg")
+    picture, unit = cv2.resize(photo, (320, 320)), 1
+    if isinstance(side, int):
+        face = FacialKeypoints.load(device="cpu")(photo)[0]
+        picture, unit = cut(photo, crops_from_points(face.points[None]), side)[0], side
+    mine, theirs = (
+        openvino.compile_model(model, "CPU")([picture[None]]),
+        exact(**{port: picture[None]}),
+    )
+    likely = theirs["score"].ravel() > 0.3
+    assert likely.any()
+    apart = np.linalg.norm(np.array(mine["points"]) - theirs["points"], axis=-1).reshape(
+        len(likely), -1
+    )
+    assert 0 < unit * apart[likely].mean() < 0.5
+
+
+def test_bytes_are_multiplied_where_the_processor_is_made_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    listed = tmp_path / "cpuinfo"
+    for instructions, expected in (("avx2 avx512_vnni amx_tile", True), ("avx2 avx512f", False)):
+        listed.write_text(f"processor: 0\nflags: fpu {instructions}\n")
+        assert has_byte_products(["BF16"], listed) == expected
+    assert has_byte_products(["FP32", "BF16"], tmp_path / "none")
+    assert not has_byte_products(["FP32"], tmp_path / "none")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert not has_byte_products(["BF16"], listed)
 
 
 def test_captions_are_those_of_torch(examples: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,8 @@ def _openvino(file: Path, facts: Mapping[str, Any], exact: bool, small: bool) ->
     from keypoints_captions.engines.on_openvino import OpenVinoEngine
 
     check_file(file, facts)
-    return OpenVinoEngine(file, _ports(facts["inputs"]), _ports(facts["outputs"]), exact, small)
+    inputs, outputs = _ports(facts["inputs"]), _ports(facts["outputs"])
+    return OpenVinoEngine(file, inputs, outputs, exact, small, facts.get("ranges"))
 
 
 def _ports(facts: Mapping[str, Any]) -> Ports:

@@ -23,6 +23,11 @@ from openvino.op import Constant  # noqa: E402
 
 from keypoints_captions.cores import may_use_all, usable_cores  # noqa: E402
 from keypoints_captions.engines.engine import Engine  # noqa: E402
+from keypoints_captions.engines.in_bytes import (  # noqa: E402
+    Ranges,
+    compute_in_bytes,
+    has_byte_products,
+)
 from keypoints_captions.engines.ports import Ports  # noqa: E402
 
 #: Heights and widths, 1:1, 4:3, 3:2 and 16:9, that a network for any size is planned for, each when
@@ -56,27 +61,33 @@ class OpenVinoEngine(Engine):
     small: where it has bfloat16, keep the weights in it, once. OpenVINO alone keeps them in
         float32, and once more in bfloat16; but then it adds the last layers' biases in float32.
         No call takes more than one core, since that would hold them once more.
+    ranges: of the convolutions that compute on bytes where the processor is made for it.
     """
 
     def __init__(
-        self, file: Path, inputs: Ports, outputs: Ports, exact: bool = False, small: bool = False
+        self,
+        file: Path,
+        inputs: Ports,
+        outputs: Ports,
+        exact: bool = False,
+        small: bool = False,
+        ranges: Ranges | None = None,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
         self._cores = usable_cores()
         self._settings: dict[str, Any] = {"ENABLE_CPU_PINNING": False}
         if exact:
             self._settings["INFERENCE_PRECISION_HINT"] = "f32"
-        model = core().read_model(file)
-        if (
-            small
-            and not exact
-            and "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        ):
-            _narrow(model)
+        capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        in_bytes = not exact and has_byte_products(capabilities)
+        self._ranges = ranges if in_bytes else None
         self._file, self._may_widen = file, not small
+        model = self._read()
+        if small and not exact and "BF16" in capabilities:
+            _narrow(model)
         self._any = _Plan(model, self._settings, self._cores)
-        precision = core().get_property("CPU", "INFERENCE_PRECISION_HINT")
-        self.name = f"OpenVINO {'f32' if exact else precision.get_type_name()}"
+        precision = core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
+        self.name = f"OpenVINO {'f32' if exact else 'i8' if self._ranges else precision}"
         self._planned: dict[tuple[int, int], _Plan] = {}
         self._planning = threading.Lock()
         self._any_size = any({"height", "width"} & set(port.shape) for port in inputs.values())
@@ -113,10 +124,16 @@ class OpenVinoEngine(Engine):
                 parts.append([np.array(request.get_tensor(name).data) for name in self.outputs])
         return parts
 
+    def _read(self) -> openvino.Model:
+        model = core().read_model(self._file)
+        if self._ranges:
+            compute_in_bytes(model, self._ranges)
+        return model
+
     def _plan(self, size: tuple[int, int]) -> "_Plan":
         with self._planning:
             if size not in self._planned:
-                model = core().read_model(self._file)
+                model = self._read()
                 model.reshape({name: [1, *size, 3] for name in self.inputs})
                 self._planned[size] = _Plan(model, self._settings, self._cores)
             return self._planned[size]

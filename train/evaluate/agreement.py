@@ -1,7 +1,7 @@
 """Whether the engine that serves gives PyTorch's answers: `python -m train.evaluate agreement`.
 
-The reference is PyTorch in float32. Faces are the test faces with their own boxes; captions are
-those of the validation photos, beam 3.
+The reference is PyTorch in float32. Faces are the test faces with their own boxes; the detector's
+boxes and the captions are those of the validation photos, the captions with beam 3.
 """
 
 import argparse
@@ -13,12 +13,15 @@ import torch
 from captioning.captioner import Captioner
 from captioning.engine.speaker import EngineSpeaker
 from captioning.options import SearchOptions
-from facial_keypoints.geometry.boxes import landmark_box
+from facial_keypoints.detection import cnn
+from facial_keypoints.detection.cnn import OVERLAP, CnnDetector
+from facial_keypoints.geometry.boxes import landmark_box, overlap
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints, load_network
 from keypoints_captions.engines import on_torch
+from keypoints_captions.photos.reader import read_photo
 from train.captioning.data import load_set, photo_square
 from train.export.__main__ import NETWORKS
 from train.keypoints.data import read_faces
@@ -37,6 +40,7 @@ def run(options: argparse.Namespace) -> None:
     """Prints the figures."""
     torch.set_grad_enabled(False)
     keypoints(options.data / "faces", options.weights, options.most or None)
+    boxes(options.data / "captions", options.weights, options.most or None)
     captions(options.data / "captions", options.weights, options.most or None)
 
 
@@ -63,6 +67,31 @@ def keypoints(folder: Path, weights: Path, most: int | None) -> None:
         f"on average, {np.percentile(far, 95):.4f} at the 95th percentile, {far.max():.4f} at most;"
     )
     print(f"NME {nme[0]:.4f}, PyTorch float32 {nme[1]:.4f}")
+
+
+def boxes(folder: Path, weights: Path, most: int | None) -> None:
+    """Distances of the edges of boxes that the detector hands on, in pixels of its canvas."""
+    served, exact = CnnDetector.load(weights), CnnDetector(cnn.load_network(weights))
+    apart, lost = [], 0
+    for name in ("coco_val", "flickr8k_val"):
+        for photo in load_set(str(folder / f"{name}.json"))[:most]:
+            image = read_photo(photo.path)
+            seen, known = served.eagerly([image])[0], exact(image)
+            canvas_pixel = max(image.shape) / exact.side
+            for one in known:
+                overlaps = [overlap(one.box, other.box) for other in seen]
+                if max(overlaps, default=0.0) < OVERLAP:
+                    lost += 1
+                    continue
+                near = seen[int(np.argmax(overlaps))].box
+                moved = one.box - near
+                moved[2:] += moved[:2]  # of the right and the lower edge
+                apart.append(np.abs(moved).max() / canvas_pixel)
+    print(
+        f"{served.engine.name}, {len(apart) + lost} boxes, {lost} lost: an edge moved by "
+        f"{np.mean(apart):.3f} px on average, {np.percentile(apart, 95):.3f} at the 95th "
+        f"percentile, {np.max(apart):.3f} at most"
+    )
 
 
 def captions(folder: Path, weights: Path, most: int | None) -> None:

@@ -28,8 +28,9 @@ from facial_keypoints.pipeline import DETECTOR_NAME, NAME, load_network
 from keypoints_captions.files import replacing
 from keypoints_captions.weights import file_facts, set_facts
 from train.command_line import program, run
+from train.export.calibration import calibration_canvases, calibration_crops, convolution_ranges
 from train.export.graphs import OPSET, to_graph
-from train.export.quantised import calibration_crops, quantise
+from train.export.quantised import quantise
 from train.export.weights import StoredTensors, halve
 
 
@@ -68,6 +69,15 @@ POINTING = {ENCODER_NAME, DECODER_NAME}
 
 #: The keypoint CNN in whole numbers.
 QUANTISED = f"{NAME}_int8"
+#: How the names of the weights of convolutions begin that OpenVINO computes on bytes. The others
+#: gain little, or lose more: the first level's, what places points and what places boxes.
+IN_BYTES = {
+    NAME: (
+        *(f"network.stages.{level}." for level in (1, 2, 3)),
+        *(f"network.points.{part}." for part in ("narrow", "lateral", "smooth")),
+    ),
+    DETECTOR_NAME: ("network.stages.",),
+}
 
 
 def export(name: str, folder: Path) -> None:
@@ -81,11 +91,18 @@ def export(name: str, folder: Path) -> None:
     facts = {}
     for graph_name, module in networks.items():
         graph = to_graph(module)
+        ranges = {}
         if graph_name == NAME:
-            small = quantise(graph, calibration_crops(folder))
-            facts[QUANTISED] = _write(small, folder / f"{QUANTISED}.onnx", module)
+            crops = calibration_crops(folder)
+            facts[QUANTISED] = _write(quantise(graph, crops), folder / f"{QUANTISED}.onnx", module)
+            ranges = convolution_ranges(graph, IN_BYTES[NAME], crops)
+        elif graph_name == DETECTOR_NAME:
+            canvases = calibration_canvases()
+            ranges = convolution_ranges(graph, IN_BYTES[DETECTOR_NAME], canvases)
         halve(graph, dict(module.named_parameters()), held)
         facts[graph_name] = _write(graph, folder / f"{graph_name}.onnx", module)
+        if ranges:
+            facts[graph_name]["ranges"] = ranges
     set_facts(folder / name, "onnx", facts)
 
 

@@ -7,10 +7,8 @@ ways. For camera frames, where speed counts; photos are read in full precision.
 """
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 from onnxruntime.quantization import (
@@ -21,13 +19,6 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut
-from facial_keypoints.pipeline import FacialKeypoints
-from keypoints_captions.photos.reader import read_photo
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
-PHOTOS = ("astronaut.jpg", "admiral.jpg", "two_portraits.jpg")
-VIEWS = 24  # crops of each face
 #: What computes on bytes.
 _BYTE_OPERATORS = ["Conv", "Add", "Relu", "Resize", "AveragePool"]
 _MIDDLE = 128  # the byte that stands for zero in the first convolution
@@ -135,32 +126,3 @@ def _take_bytes(graph: onnx.GraphProto) -> None:
     read = {name for node in graph.node for name in node.input}
     for name in constants.keys() - read:
         graph.initializer.remove(constants[name])
-
-
-def calibration_crops(weights: Path) -> np.ndarray:
-    """(N, S, S, 3) uint8 RGB: the example photos' faces, the same at every call."""
-    pipeline = FacialKeypoints.load(weights, device="cpu")
-    rng = np.random.default_rng(0)
-    size = pipeline.predictor.input_size
-    crops = []
-    for photo in map(read_photo, (EXAMPLES / name for name in PHOTOS)):
-        for face in pipeline(photo):
-            crops += list(_views(photo, crops_from_points(face.points[None]), size, rng))
-    return np.stack(crops)
-
-
-def _views(
-    photo: np.ndarray, exact: Crops, size: int, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """A face moved, turned, resized, mirrored, lit otherwise, blurred and noisy."""
-    side = exact.side[0]
-    for view in range(VIEWS):
-        centre = exact.centre + rng.normal(0, 0.08 * side, (1, 2))
-        turn, resize = rng.normal(0, 12, 1), np.exp(rng.normal(0, 0.15, 1))
-        crop = cut(photo, Crops(centre, exact.side * resize, exact.angle + turn), size)[0]
-        crop = crop[:, ::-1] if view % 2 else crop
-        light = crop * np.exp(rng.normal(0, 0.35)) + rng.normal(0, 20)
-        if view % 3 == 0:
-            light = cv2.GaussianBlur(light, (0, 0), rng.uniform(0.5, 3))
-        light = light + rng.normal(0, rng.uniform(0, 12), light.shape)
-        yield np.clip(light, 0, 255).astype(np.uint8)
