@@ -52,6 +52,11 @@ class Keypoints:
         """Those of the faces in the (M,) places."""
         return Keypoints(self.points[places], self.scale[places], self.score[places])
 
+    def __add__(self, more: "Keypoints") -> "Keypoints":
+        """These faces and then those."""
+        pairs = ((self.points, more.points), (self.scale, more.scale), (self.score, more.score))
+        return Keypoints(*(np.concatenate(pair) for pair in pairs))
+
     def put(self, places: np.ndarray, others: "Keypoints") -> None:
         """Puts other keypoints, of M faces, in the (M,) places, in place."""
         self.points[places], self.scale[places] = others.points, others.scale

@@ -51,14 +51,6 @@ def upside_down(crops: Crops) -> Crops:
     return Crops(crops.centre, crops.side, crops.angle + 180)
 
 
-def joined(*parts: Crops) -> Crops:
-    """All of them, one after the other."""
-    centre, side, angle = zip(
-        *((part.centre, part.side, part.angle) for part in parts), strict=True
-    )
-    return Crops(np.concatenate(centre), np.concatenate(side), np.concatenate(angle))
-
-
 def _read_twice(
     predictor: KeypointPredictor,
     images: Sequence[np.ndarray],

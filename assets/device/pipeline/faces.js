@@ -66,11 +66,13 @@ export class FacialKeypoints {
 
   // Faces among detections that are rarely any, either way up.
   async lookClosely(picture, found) {
-    const {min_score_turned} = constants.keypoints;
+    const {min_score_turned, min_score_over} = constants.keypoints;
     const crops = found.map(cropOf);
-    const keypoints = await this.readDoubtful(picture, [...crops, ...crops.map(upsideDown)]);
+    const upright = await this.readDoubtful(picture, crops);
+    const hanging = (_, index) => upright[index].score >= min_score_over;
+    const over = await this.readDoubtful(picture, crops.filter(hanging).map(upsideDown));
     const least = found.map((one) => Math.max(leastFaceScore(one), min_score_turned));
-    return chosen(picture, keypoints, [...least, ...least]);
+    return chosen(picture, [...upright, ...over], [...least, ...least.filter(hanging)]);
   }
 
   /** One face for each detection, whatever its score; see `readDetections`. */
