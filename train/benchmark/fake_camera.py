@@ -4,17 +4,19 @@ Every frame carries its number as a row of black and white squares, so that a te
 frame of the path the page shows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from train.benchmark.moving_face import FRAME_SIZE, Place, render, with_noise
+from train.benchmark.moving_face import FRAME_SIZE, NOISE, Place, render
 
 RATE = 30  # frames a second
 BITS, SQUARE = 10, 16  # of the number; pixels a side of a square at the frame's bottom left
+SPARE = 64  # pixels by which the picture of noise is larger than a frame
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,19 @@ class Route:
 ROUTE = Route(Place(220, 230, 110), Place(430, 250, 110, 6))
 
 
-def film(path: Route) -> Iterable[np.ndarray]:
-    """The frames of the path, (480, 640, 3) uint8 RGB, with a camera's noise and their numbers."""
-    for index in range(path.frames):
-        frame = with_noise(render([path.place(index)]), np.random.default_rng(index))
+def film(path: Route, every: int = 1) -> Iterator[np.ndarray]:
+    """The frames of the path, (480, 640, 3) uint8 RGB, with a camera's noise and their numbers.
+
+    every: 3 gives each third frame alone.
+    """
+    render_at = lru_cache(maxsize=1)(lambda place: render([place]))  # often the face rests
+    rng, (width, height) = np.random.default_rng(0), FRAME_SIZE
+    # Each frame takes its noise from another place of one large picture of noise.
+    noise = NOISE * rng.standard_normal((height + SPARE, width + SPARE, 3), np.float32)
+    for index in range(0, path.frames, every):
+        x, y = rng.integers(SPARE, size=2)
+        grain = np.ascontiguousarray(noise[y : y + height, x : x + width])
+        frame = cv2.add(render_at(path.place(index)), grain, dtype=cv2.CV_8U)
         for bit in range(BITS):
             left = bit * SQUARE
             frame[-SQUARE:, left : left + SQUARE] = 255 if index >> bit & 1 else 0

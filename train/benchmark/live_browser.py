@@ -187,7 +187,7 @@ def many_streams(
 ) -> StreamFigures:
     """Runs streams that send as a page does: the next frame when the last was answered, and
     never more than the camera's frames a second."""
-    frames = [_encoded(frame) for frame in list(film(ROUTE))[::3]]
+    frames = [_encoded(frame) for frame in film(ROUTE, every=3)]
     streams = [_Stream(address, frames[index:] + frames[:index]) for index in range(count)]
     started = time.monotonic()
     for stream in streams:
