@@ -27,7 +27,7 @@ run: .venv/installed .venv/engine
 
 # The processes that tests start find the modules compiled, also where Python is told to keep none.
 test: .venv/installed-dev .venv/engine
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -rs -n 2 --dist loadfile $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -rs -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -1,14 +1,14 @@
 """What the tests of the real page in a real browser, Debian's Chromium, share."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from train.benchmark.running_app import CHROMIUM
+from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
 LIMIT = 90_000  # milliseconds; all of it takes a second where nothing else runs
 
@@ -20,6 +20,29 @@ BROWSER_MARKS = [
         reason="no Chromium found; on Debian: apt-get install chromium-headless-shell",
     ),
 ]
+
+
+class SharedBrowser:
+    """Chromium, started when it is first needed, and again after `close`."""
+
+    def __init__(self) -> None:
+        self._browser: Browser | None = None
+        self._open = ExitStack()
+
+    def started(self, arguments: list[str]) -> Browser:
+        """The browser; the arguments come after `CHROMIUM_ARGUMENTS`."""
+        if self._browser is None:
+            playwright = self._open.enter_context(sync_playwright())
+            self._browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, *arguments]
+            )
+            self._open.callback(self._browser.close)
+        return self._browser
+
+    def close(self) -> None:
+        """Ends the browser, if it runs."""
+        self._browser = None
+        self._open.close()
 
 
 _contexts: WeakKeyDictionary[Browser, dict[str, BrowserContext]] = WeakKeyDictionary()

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from keypoints_captions.cores import usable_cores
-from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS, app_process
+from tests.browser import SharedBrowser
+from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
+from train.benchmark.running_app import app_process
 
 # Processes that run tests side by side share the cores, and so do the pages that they start:
 # more threads than cores wait for one another. Before anything imports torch.
@@ -35,13 +37,41 @@ def app_address(app_folder: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Chromium's arguments for a camera that shows a moving face."""
+    return camera_arguments(write_y4m(tmp_path_factory.mktemp("camera") / "y4m", film(ROUTE)))
+
+
+#: Files that take long come first, those with a browser one after the other: while the last file of
+#: one process runs, the other one's core is idle.
+FIRST = [
+    *("browser_live", "browser_captions", "browser_device", "browser_pipeline", "browser"),
+    *("browser_accessibility", "browser_engine", "browser_video", "browser_page"),
+    *("browser_serving", "hosting", "captioning_training", "keypoint_training", "bulk_cluster"),
+    *("detector_training", "photos", "privacy", "results", "bad_input_commands", "engines"),
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {f"test_{name}": place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+_shared = SharedBrowser()
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium; for a file at a time, because Playwright's event loop disturbs other tests."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+def browser(camera: list[str]) -> Browser:
+    """Chromium with that camera; the same one until a test comes that needs none."""
+    return _shared.started(camera)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Playwright's event loop disturbs other tests: it ends before the next of them."""
+    if nextitem is None or nextitem.get_closest_marker("browser") is None:
+        _shared.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pillow_heif
@@ -14,9 +15,23 @@ from tests.browser import BROWSER_MARKS, LIMIT, watched_page
 pytestmark = BROWSER_MARKS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, app_address: str) -> Iterator[Page]:
-    """The page at its captions, with the example answered."""
+    """The page at its captions, with the example answered; the tests go on from each other's state,
+    as one visitor does, for opening a page takes a second and a half of the machine."""
+    with opened(browser, app_address) as page:
+        yield page
+
+
+@pytest.fixture
+def own_page(browser: Browser, app_address: str) -> Iterator[Page]:
+    """The same for one test, which changes settings."""
+    with opened(browser, app_address) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, app_address: str) -> Iterator[Page]:
     allowed = ["clipboard-read", "clipboard-write"]
     with watched_page(browser, f"{app_address}?tab=captions", permissions=allowed) as page:
         expect(status(page)).to_contain_text("flower.jpg")
@@ -75,27 +90,6 @@ def test_opens_with_an_example_captioned(page: Page) -> None:
     expect(page.locator("#captions-shown .photo")).to_be_visible()
 
 
-def test_a_photo_is_captioned_word_by_word(page: Page, examples: Path) -> None:
-    page.evaluate(
-        """() => {
-          window.seen = [];
-          new MutationObserver(() => {
-            const making = document.querySelector("#captions-told [aria-busy=true]");
-            if (making) window.seen.push(making.innerText);
-          }).observe(document.querySelector("#captions-told"), {childList: true, subtree: true});
-        }"""
-    )
-    upload(page, examples / "astronaut.jpg")
-    expect(status(page)).to_contain_text("astronaut.jpg")
-    seen = page.evaluate("window.seen")
-    lengths = [len(text.split()) for text in seen]
-    assert len(set(lengths)) > 2 and lengths == sorted(lengths)
-    expect(words(page).first).to_be_visible()
-    told = words(page).filter(has_text="%").first
-    assert "% sure" in (told.get_attribute("aria-label") or "")
-    expect(page.locator("#captions-told")).to_contain_text("one of five people would use it")
-
-
 def test_why_a_word(page: Page) -> None:
     third = words(page).nth(2)
     third.click()
@@ -125,6 +119,29 @@ def test_words_by_keyboard(page: Page) -> None:
     assert heat(page).get_attribute("src") != picture
     page.keyboard.press("ArrowLeft")
     expect(words(page).first).to_be_focused()
+
+
+def test_copying(page: Page) -> None:
+    shown = caption(page)
+    page.locator(".copies:visible").get_by_role("button", name="Alt text", exact=True).click()
+    expect(page.locator(".copies:visible [role=status]")).to_have_text("Copied")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text in (f"{shown}.", f"Probably: {shown[0].lower()}{shown[1:]}.")
+    page.locator(".copies:visible").get_by_role("button", name="HTML with alt text").click()
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('<img'))")
+    expected = f'<img src="flower.jpg" alt="{text}">'
+    assert page.evaluate("navigator.clipboard.readText()") == expected
+    expect(page.locator(".copies:visible code")).to_have_text(expected)
+
+
+def test_download(page: Page, tmp_path: Path) -> None:
+    with page.expect_download(timeout=LIMIT) as waiting:
+        page.locator(".downloads:visible").get_by_role("button", name="JSON").click()
+    assert waiting.value.suggested_filename == "flower_captions.json"
+    waiting.value.save_as(tmp_path / "captions.json")
+    (record,) = json.loads((tmp_path / "captions.json").read_text())
+    assert record["file"] == "flower.jpg" and len(record["captions"]) == 3
+    assert record["captions"][0]["text"] == caption(page).lower()
 
 
 def test_a_caption_goes_on_from_a_runner_up_and_starts_over(page: Page) -> None:
@@ -161,48 +178,25 @@ def test_other_captions(page: Page) -> None:
     expect(heat(page)).to_have_count(1)
 
 
-def test_options_search_again_in_the_same_look(page: Page) -> None:
-    looked = status(page).inner_text().split(" ms to look")[0].split()[-1]
-    open_fold(page)
-    set_number(page, "Number of captions", 5)
-    expect(status(page)).to_contain_text("5 captions")
-    assert status(page).inner_text().split(" ms to look")[0].split()[-1] == looked
-    set_number(page, "Number of captions", 1)
-    expect(status(page)).to_contain_text("1 caption")
-    expect(page.locator(".ranking")).to_have_count(0)
-    set_number(page, "Words at least", 10)
-    expect(words(page).nth(9)).to_be_visible()
-    page.get_by_label("Sampling").click()
-    expect(page.get_by_role("button", name="Draw again")).to_be_visible()
-    expect(page.get_by_label("number input for Beam size")).to_have_count(0)
-    drawn = {caption(page)}
-    for _ in range(4):
-        before = status(page).inner_html()
-        page.get_by_role("button", name="Draw again").click()
-        page.wait_for_function(
-            "before => document.querySelector('#captions-status .summary')"
-            " && !document.querySelector('#captions-told [aria-busy]')"
-            " && !before.includes(document.querySelector('#captions-status .summary').innerHTML)",
-            arg=before,
-        )
-        drawn.add(caption(page))
-        if len(drawn) > 1:
-            break
-    assert len(drawn) > 1
-
-
-def test_first_words(page: Page) -> None:
-    fold = open_fold(page)
-    box = fold.get_by_label("Begin with these words")
-    box.fill("A black")
-    box.press("Enter")
-    expect(page.locator("#captions-told")).to_contain_text("Begins with “a black”")
-    assert caption(page).lower().startswith("a black")
-    box.fill("a qwertyuiop")
-    box.press("Enter")
-    alert = page.get_by_role("alert").filter(has_text="No caption can be found so")
-    expect(alert).to_contain_text("has not learnt the word 'qwertyuiop'")
-    assert caption(page).lower().startswith("a black")
+def test_a_photo_is_captioned_word_by_word(page: Page, examples: Path) -> None:
+    page.evaluate(
+        """() => {
+          window.seen = [];
+          new MutationObserver(() => {
+            const making = document.querySelector("#captions-told [aria-busy=true]");
+            if (making) window.seen.push(making.innerText);
+          }).observe(document.querySelector("#captions-told"), {childList: true, subtree: true});
+        }"""
+    )
+    upload(page, examples / "astronaut.jpg")
+    expect(status(page)).to_contain_text("astronaut.jpg")
+    seen = page.evaluate("window.seen")
+    lengths = [len(text.split()) for text in seen]
+    assert len(set(lengths)) > 2 and lengths == sorted(lengths)
+    expect(words(page).first).to_be_visible()
+    told = words(page).filter(has_text="%").first
+    assert "% sure" in (told.get_attribute("aria-label") or "")
+    expect(page.locator("#captions-told")).to_contain_text("one of five people would use it")
 
 
 def test_a_bad_file_gets_one_sentence_and_the_next_photo_works(
@@ -259,27 +253,12 @@ def test_a_photo_dropped_beside_the_box_comes_to_this_tab(page: Page, examples: 
     expect(status(page)).to_contain_text("dropped.jpg")
 
 
-def test_copying(page: Page) -> None:
-    shown = caption(page)
-    page.locator(".copies:visible").get_by_role("button", name="Alt text", exact=True).click()
-    expect(page.locator(".copies:visible [role=status]")).to_have_text("Copied")
-    text = page.evaluate("navigator.clipboard.readText()")
-    assert text in (f"{shown}.", f"Probably: {shown[0].lower()}{shown[1:]}.")
-    page.locator(".copies:visible").get_by_role("button", name="HTML with alt text").click()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('<img'))")
-    expected = f'<img src="flower.jpg" alt="{text}">'
-    assert page.evaluate("navigator.clipboard.readText()") == expected
-    expect(page.locator(".copies:visible code")).to_have_text(expected)
-
-
-def test_download(page: Page, tmp_path: Path) -> None:
-    with page.expect_download(timeout=LIMIT) as waiting:
-        page.locator(".downloads:visible").get_by_role("button", name="JSON").click()
-    assert waiting.value.suggested_filename == "flower_captions.json"
-    waiting.value.save_as(tmp_path / "captions.json")
-    (record,) = json.loads((tmp_path / "captions.json").read_text())
-    assert record["file"] == "flower.jpg" and len(record["captions"]) == 3
-    assert record["captions"][0]["text"] == caption(page).lower()
+def test_nothing_moves_for_those_who_ask_for_it(page: Page, examples: Path) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    upload(page, examples / "coffee.jpg")
+    expect(status(page)).to_contain_text("coffee.jpg")
+    name = "getComputedStyle(document.querySelector('#captions-told .word')).animationName"
+    assert page.evaluate(name) == "none"
 
 
 def test_nothing_is_wider_than_the_screen(page: Page) -> None:
@@ -299,9 +278,47 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
             assert panel["x"] >= photo["x"] + photo["width"]  # beside it
 
 
-def test_nothing_moves_for_those_who_ask_for_it(page: Page, examples: Path) -> None:
-    page.emulate_media(reduced_motion="reduce")
-    upload(page, examples / "coffee.jpg")
-    expect(status(page)).to_contain_text("coffee.jpg")
-    name = "getComputedStyle(document.querySelector('#captions-told .word')).animationName"
-    assert page.evaluate(name) == "none"
+def test_options_search_again_in_the_same_look(own_page: Page) -> None:
+    page = own_page
+    looked = status(page).inner_text().split(" ms to look")[0].split()[-1]
+    open_fold(page)
+    set_number(page, "Number of captions", 5)
+    expect(status(page)).to_contain_text("5 captions")
+    assert status(page).inner_text().split(" ms to look")[0].split()[-1] == looked
+    set_number(page, "Number of captions", 1)
+    expect(status(page)).to_contain_text("1 caption")
+    expect(page.locator(".ranking")).to_have_count(0)
+    set_number(page, "Words at least", 10)
+    expect(words(page).nth(9)).to_be_visible()
+    page.get_by_label("Sampling").click()
+    expect(page.get_by_role("button", name="Draw again")).to_be_visible()
+    expect(page.get_by_label("number input for Beam size")).to_have_count(0)
+    drawn = {caption(page)}
+    for _ in range(4):
+        before = status(page).inner_html()
+        page.get_by_role("button", name="Draw again").click()
+        page.wait_for_function(
+            "before => document.querySelector('#captions-status .summary')"
+            " && !document.querySelector('#captions-told [aria-busy]')"
+            " && !before.includes(document.querySelector('#captions-status .summary').innerHTML)",
+            arg=before,
+        )
+        drawn.add(caption(page))
+        if len(drawn) > 1:
+            break
+    assert len(drawn) > 1
+
+
+def test_first_words(own_page: Page) -> None:
+    page = own_page
+    fold = open_fold(page)
+    box = fold.get_by_label("Begin with these words")
+    box.fill("A black")
+    box.press("Enter")
+    expect(page.locator("#captions-told")).to_contain_text("Begins with “a black”")
+    assert caption(page).lower().startswith("a black")
+    box.fill("a qwertyuiop")
+    box.press("Enter")
+    alert = page.get_by_role("alert").filter(has_text="No caption can be found so")
+    expect(alert).to_contain_text("has not learnt the word 'qwertyuiop'")
+    assert caption(page).lower().startswith("a black")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from facial_keypoints.export import CSV_COLUMNS
 from facial_keypoints.landmarks.markup import interocular_distance
@@ -18,8 +18,6 @@ from facial_keypoints.pipeline import FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, warm_context
 from train.benchmark.device.relay import Relay, relaying
-from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
-from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 from web.device.files import device_files
 
 LIMIT = 240_000  # milliseconds; all of it takes a second where nothing else runs
@@ -31,18 +29,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """With a camera that shows the moving face."""
-    expect.set_options(timeout=LIMIT)
-    video = write_y4m(tmp_path_factory.mktemp("camera") / "face.y4m", film(ROUTE))
-    args = [*CHROMIUM_ARGUMENTS, *camera_arguments(video)]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=args)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def listened(app_address: str) -> Iterator[tuple[str, Relay]]:
     """The page, and a listener between it and the browser."""
     with relaying(app_address) as (address, relay):
@@ -50,6 +36,7 @@ def listened(app_address: str) -> Iterator[tuple[str, Relay]]:
 
 
 def opened(browser: Browser, address: str, script: str = "") -> Page:
+    expect.set_options(timeout=LIMIT)
     page = warm_context(browser, permissions=["camera"]).new_page()
     page.set_default_timeout(LIMIT)
     if script:

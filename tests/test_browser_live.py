@@ -2,58 +2,33 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    TimeoutError,
+    expect,
+)
 
+from facial_keypoints.drawing.filters import FILTERS
 from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.video.recording import RECORDING_COLUMNS
 from tests.browser import BROWSER_MARKS, warm_context
-from train.benchmark.fake_camera import (
-    RATE,
-    ROUTE,
-    WATCH,
-    WATCH_FOR,
-    camera_arguments,
-    film,
-    lag,
-    write_y4m,
-)
+from train.benchmark.fake_camera import RATE, ROUTE, WATCH, WATCH_FOR, lag
 from train.benchmark.moving_face import moved
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
 
 LIMIT = 240_000  # milliseconds; all of it takes a second where nothing else runs
 
 pytestmark = BROWSER_MARKS
-
-
-@pytest.fixture(scope="module")
-def launch() -> Iterator[Callable[..., Browser]]:
-    """Starts Chromium with these arguments beside the usual ones."""
-    with sync_playwright() as playwright:
-        browsers: list[Browser] = []
-
-        def start(*arguments: str) -> Browser:
-            args = [*CHROMIUM_ARGUMENTS, *arguments]
-            browsers.append(playwright.chromium.launch(executable_path=CHROMIUM, args=args))
-            return browsers[-1]
-
-        yield start
-        for browser in browsers:
-            if browser.is_connected():
-                browser.close()
-
-
-@pytest.fixture(scope="module")
-def browser(launch: Callable[..., Browser], tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    """With a camera that shows the moving face."""
-    video = write_y4m(tmp_path_factory.mktemp("camera") / "face.y4m", film(ROUTE))
-    return launch(*camera_arguments(video))
 
 
 def opened(context: BrowserContext, address: str, script: str = "") -> Page:
@@ -68,19 +43,33 @@ def opened(context: BrowserContext, address: str, script: str = "") -> Page:
     return page
 
 
-@pytest.fixture
-def live(browser: Browser, app_address: str) -> Iterator[Page]:
-    """The page with its camera on and a face found. No script error."""
+@pytest.fixture(scope="module")
+def visit(browser: Browser, app_address: str) -> Iterator[Page]:
+    """The page for the tests that go on from each other's state, as one visitor does: opening a
+    page takes a second and a half of the machine. No script error."""
     context = warm_context(browser, permissions=["camera"])
     errors: list[str] = []
     page = opened(context, app_address, KEEP_STREAMS)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    start(page).click()
-    expect(page.locator(".gauges")).to_have_count(1)
     yield page
     page.close()
     assert errors == []
 
+
+@pytest.fixture
+def live(visit: Page) -> Iterator[Page]:
+    """The page with its camera on, a face found, and everything chosen as in the beginning."""
+    choose(visit, **CHOICES)
+    start(visit).click()
+    expect(visit.locator(".gauges")).to_have_count(1)
+    yield visit
+    visit.locator("[data-live=end]").click()
+    camera_is_off(visit)
+
+
+#: What is checked when the page opens.
+CHOICES = {"points": True, "contours": True, "mesh": False, "mirror": True}
+CHOICES |= dict.fromkeys(FILTERS, False)
 
 #: Lets a test see whether the camera is on.
 KEEP_STREAMS = """
@@ -137,9 +126,11 @@ def resting_points(page: Page) -> tuple[np.ndarray, np.ndarray]:
 def needs_updates(page: Page, least: float) -> None:
     """Skips where other work leaves too little of the machine: on two idle cores there are 25
     updates a second."""
-    page.wait_for_timeout(2500)
-    rate = float(page.locator(".live").get_attribute("data-rate") or 0)
-    if rate < least:
+    enough = "least => document.querySelector('.live').dataset.rate >= least"
+    try:
+        page.wait_for_function(enough, arg=least, timeout=2500)
+    except TimeoutError:
+        rate = page.locator(".live").get_attribute("data-rate")
         pytest.skip(f"the machine is busy: {rate} updates a second")
 
 
@@ -249,6 +240,7 @@ def test_leaving_stops_the_camera(live: Page, way: str) -> None:
           document.dispatchEvent(new Event("visibilitychange"));
         }""")
     camera_is_off(live)
+    live.evaluate("delete document.hidden")
     if way == "tab":
         live.get_by_role("tab", name="Live").click()
         expect(live.locator("[data-live=text]")).to_contain_text("turned off because you left")
@@ -292,28 +284,33 @@ def failing_camera(error: str) -> str:
     )
 
 
+@pytest.fixture(scope="module")
+def without_camera(browser: Browser, app_address: str) -> Iterator[Page]:
+    """A page whose camera fails in one way after the other."""
+    page = opened(warm_context(browser, permissions=["camera"]), app_address)
+    yield page
+    page.close()
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
         (failing_camera("NotFoundError"), "No camera was found"),
         (failing_camera("NotReadableError"), "The camera is in use"),
         (
-            "Object.defineProperty(window, 'isSecureContext', {value: false});",
-            "The camera needs a secure address",
-        ),
-        (
             "Object.defineProperty(navigator, 'mediaDevices', {value: undefined});",
             "This browser lends no camera",
         ),
+        (
+            "Object.defineProperty(window, 'isSecureContext', {value: false});",
+            "The camera needs a secure address",
+        ),
     ],
-    ids=["absent", "in use", "insecure", "old browser"],
+    ids=["absent", "in use", "old browser", "insecure"],
 )
-def test_no_camera_is_explained(
-    browser: Browser, app_address: str, script: str, message: str
-) -> None:
-    page = opened(warm_context(browser, permissions=["camera"]), app_address, script)
-    is_explained(page, message)
-    page.close()
+def test_no_camera_is_explained(without_camera: Page, script: str, message: str) -> None:
+    without_camera.evaluate(f"() => {{ {script} }}")
+    is_explained(without_camera, message)
 
 
 def is_explained(page: Page, message: str) -> None:
@@ -322,8 +319,10 @@ def is_explained(page: Page, message: str) -> None:
     expect(start(page)).to_have_text("Try again")
 
 
-def test_a_refused_camera_is_explained(launch: Callable[..., Browser], app_address: str) -> None:
-    refusing = launch("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny")
+def test_a_refused_camera_is_explained(browser: Browser, app_address: str) -> None:
+    refusing = browser.browser_type.launch(
+        executable_path=CHROMIUM, args=[*CHROMIUM_ARGUMENTS, "--use-fake-ui-for-media-stream=deny"]
+    )
     is_explained(opened(refusing.new_context(), app_address), "The camera was refused")
     refusing.close()
 

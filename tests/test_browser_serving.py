@@ -52,7 +52,7 @@ window.fetch = async (...given) => {
     const end = text.indexOf('data: {"msg":"close_stream"');
     if (end < 0) return out.enqueue(chunk);
     out.enqueue(new TextEncoder().encode(text.slice(0, end)));
-    await new Promise((go) => setTimeout(go, 1500));
+    await new Promise((go) => setTimeout(go, 700));
     window.lateEnds = (window.lateEnds ?? 0) + 1;
     out.enqueue(new TextEncoder().encode(text.slice(end)));
   }});

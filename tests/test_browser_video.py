@@ -70,7 +70,7 @@ def test_a_clip_comes_back_drawn(page: Page, tmp_path: Path) -> None:
 
 
 def test_cancelling_keeps_the_clip_and_allows_another_start(page: Page, tmp_path: Path) -> None:
-    upload(page, clip_of_a_face(tmp_path / "long.mp4", 300))
+    upload(page, write_clip(tmp_path / "long.mp4", [render([Place(320, 240, 110)])] * 300))
     expect(status(page)).to_contain_text("long.mp4")
     start(page).click()
     expect(status(page).get_by_role("progressbar")).to_be_visible()
