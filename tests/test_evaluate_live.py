@@ -63,7 +63,7 @@ def test_a_missing_browser_is_said_before_anything_is_measured(
 
 
 def test_streams_are_counted(app_address: str) -> None:
-    figures = evaluate_live_browser.many_streams(app_address, os.getpid(), seconds=3.0, count=2)
+    figures = evaluate_live_browser.many_streams(app_address, os.getpid(), seconds=1.5, count=2)
     assert figures.errors == []
     assert len(figures.updates) == 2 and min(figures.updates) > 0
     assert figures.memory > 10

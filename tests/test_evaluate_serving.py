@@ -29,7 +29,7 @@ def test_photos_differ_and_are_never_the_same_file_twice(photos: list[Path]) -> 
 
 
 def test_both_tabs_are_served_to_several_clients(app_address: str, photos: list[Path]) -> None:
-    load = Load(app_address, 3, 4.0, TABS["mixed"], tuple(photos), uploads=True)
+    load = Load(app_address, 3, 1.0, TABS["mixed"], tuple(photos), uploads=True)
     tally = run_clients(load)
     assert not tally.errors and not tally.busy
     assert len(tally.latencies) >= load.clients  # each of them, at least once
