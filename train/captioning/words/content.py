@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-
-from nltk.stem import PorterStemmer
+from typing import Any
 
 from train.captioning.data import CaptionedPhoto
 
@@ -21,8 +20,18 @@ like get gets getting go goes going themselves himself herself itself
 #: Words that say nothing of what a photo shows.
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-#: A word without its ending (Porter 1980): "run" of "running".
-stem = cache(PorterStemmer().stem)
+
+@cache
+def stem(word: str) -> str:
+    """A word without its ending (Porter 1980): "run" of "running"."""
+    return _stemmer().stem(word)
+
+
+@cache
+def _stemmer() -> Any:
+    from nltk.stem import PorterStemmer  # a second, for all of SciPy's statistics come with it
+
+    return PorterStemmer()
 
 
 def content_stems(words: Sequence[str]) -> set[str]:
