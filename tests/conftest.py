@@ -11,11 +11,10 @@ from playwright.sync_api import Browser
 
 from keypoints_captions.cores import usable_cores
 from tests.browser import SharedBrowser
-from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
 from train.benchmark.running_app import app_process
 
 # Processes that run tests side by side share the cores, and so do the pages that they start:
-# more threads than cores wait for one another. Before anything imports torch.
+# more threads than cores wait for one another. Before anything imports torch or NumPy.
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() // _WORKERS))
 
@@ -40,16 +39,19 @@ def app_address(app_folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def camera(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Chromium's arguments for a camera that shows a moving face."""
+    from train.benchmark.fake_camera import ROUTE, camera_arguments, film, write_y4m
+
     return camera_arguments(write_y4m(tmp_path_factory.mktemp("camera") / "y4m", film(ROUTE)))
 
 
 #: Files that take long come first, those with a browser one after the other: while the last file of
 #: one process runs, the other one's core is idle.
 FIRST = [
-    *("browser_live", "browser_captions", "browser_device", "browser_pipeline", "browser"),
+    *("browser_captions", "browser_device", "browser_live", "browser_pipeline", "browser"),
     *("browser_accessibility", "browser_engine", "browser_video", "browser_page"),
-    *("browser_serving", "hosting", "captioning_training", "keypoint_training", "bulk_cluster"),
-    *("detector_training", "photos", "privacy", "results", "bad_input_commands", "engines"),
+    *("browser_serving", "hosting", "bulk_cluster", "captioning_training", "onnx"),
+    *("detector_training", "keypoint_training", "captioning_votes", "captioning_tagging"),
+    *("results", "installing", "caption_tab", "engines", "privacy", "bad_input_commands"),
 ]
 
 

@@ -41,7 +41,7 @@ def encoder_of_next_run(folder: Path, start: Path, *options: str) -> dict[str, t
 def test_a_tiny_run_learns_and_hands_on_its_encoder(tmp_path: Path, capsys) -> None:
     world, weights = make_world(tmp_path), make_captioner(tmp_path / "weights")
     options = [*tiny_options(world, "tagging"), "--start-from", str(weights)]
-    options += ["--tagging-epochs", "16", "--tagging-min-photos", "1", "--tagging-batch", "4"]
+    options += ["--tagging-epochs", "10", "--tagging-min-photos", "1", "--tagging-batch", "4"]
     options += [
         "--tagging-smallest-crop",
         "1.0",
