@@ -44,7 +44,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Arguments of a training with tiny networks, `cnn` and `detector`, that have learnt nothing;
     the detector takes every place of each photo for a face, at a score of 0.01."""
     monkeypatch.setattr("facial_keypoints.detection.cnn.MOST_BOXES", 10_000)
-    write_world(tmp_path)
+    write_world(tmp_path, photos=6)
     torch.manual_seed(0)
     small = KeypointNetConfig(32, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1))
     facts = {"model": "KeypointNet", "config": small.__dict__, "training": {"runs": [1]}}
