@@ -22,6 +22,8 @@ ray = pytest.importorskip("ray", reason="no ray; it has wheels for Python 3.11 t
 COPIES = 8  # of each of the two photos
 #: A dead node is missed soon, and the workers do not stand back behind the other tests.
 CONFIG = {"worker_niceness": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
+#: Of the head: processes that such a test has no use for, each of which imports Ray.
+SPARED = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 
 
 class WatchedModel(KeypointModel):
@@ -40,11 +42,12 @@ class WatchedModel(KeypointModel):
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")  # as `run_on_ray` starts its own
     memory = {"object_store_memory": 80 * 2**20}
-    head = {"num_cpus": 1, "include_dashboard": False, "_system_config": CONFIG, **memory}
+    head = {"num_cpus": 1, "_system_config": CONFIG, **SPARED, **memory}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(2):
         cluster.add_node(num_cpus=1, **memory)
