@@ -10,6 +10,7 @@ from PIL import Image
 
 from captioning.caption import Alternative, Caption, Word, with_articles
 from captioning.confidence import Confidence
+from captioning.engine.choice import Choice
 from captioning.engine.preprocessing import Preprocessing
 from captioning.engine.speaker import EngineSpeaker, Photos
 from captioning.options import SearchOptions
@@ -182,8 +183,14 @@ class Captioner(HubModel):
             folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact, small=True
         )
         facts: dict[str, Any] = read_facts(folder / DECODER_NAME)
-        tag_of = np.array(facts["votes"]["tag_of"]) if "votes" in facts else None
-        speaker = EngineSpeaker(seers[""], steps["_start"], steps["_step"], tag_of)
+        votes, choice = facts.get("votes"), facts.get("choice")
+        speaker = EngineSpeaker(
+            seers[""],
+            steps["_start"],
+            steps["_step"],
+            np.array(votes["tag_of"]) if votes else None,
+            Choice.from_dict(choice, votes["strength"]) if votes and choice else None,
+        )
         captioner = cls(speaker, words, facts["architecture"].get("attention", True))
         captioner.pairs = tuple(folder / name for name in cls.PAIRS)
         return captioner
@@ -307,11 +314,12 @@ class Captioner(HubModel):
 
     def _describe(self, found: list[list[Found]], options: SearchOptions) -> list[list[Caption]]:
         return [
-            _distinct((self._tell(caption, options) for caption in captions), options.num_captions)
+            _distinct((self.tell(caption, options) for caption in captions), options.num_captions)
             for captions in found
         ]
 
-    def _tell(self, caption: Found, options: SearchOptions) -> Caption:
+    def tell(self, caption: Found, options: SearchOptions) -> Caption:
+        """A caption that the search has found, in words, with what can be said of them."""
         evidence = caption.evidence
         chosen = evidence.of(caption.words)
         words = [

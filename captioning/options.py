@@ -17,7 +17,7 @@ class SearchOptions:
     min_length: int = 4  # words
     max_length: int = 20  # words
     length_penalty: float = 1.4  # captions rank by log-probability / length ** this
-    agreement: float = 0.4  # plus this times what the photo adds to their words, on average
+    agreement: float = 0.4  # plus this times what the photo adds to their words; 0: no choice by it
     spread: int = 2  # captions followed for each of a beam above 1, for `agreement` to choose from
     no_repeat: int = 2  # no run of so many words occurs twice, no word twice in a row; 0 allows it
     dangling_ends: bool = False  # whether a caption may end on "a" or "with the"

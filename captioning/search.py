@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from captioning.engine.choice import agreement
 from captioning.engine.speaker import Lift, Said, Speaker
 from captioning.options import SearchOptions as SearchOptions
 from captioning.rules import Rules as Rules
@@ -36,12 +37,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Found:
-    """A caption found: its words' numbers, without <start> and <end>, its rank score, and what
-    the model thought."""
+    """A caption found: its words' numbers, without <start> and <end>, its rank score, what the
+    model thought, and what `Choice.read` read of it."""
 
     words: tuple[int, ...]
     score: float
     evidence: Evidence = field(compare=False, repr=False)
+    read: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 class Step(NamedTuple):
@@ -74,6 +76,7 @@ class _Unsaid:
     def __init__(self, lift: Lift) -> None:
         self.rows = np.concatenate([lift.tags, np.zeros_like(lift.tags[:, :1])], axis=1)
         self._tag_of = lift.tag_of  # -1 is the last column
+        self._total = np.zeros(len(lift.tags), np.float32)
 
     def forget(self, words: np.ndarray) -> None:
         """The sequences have said these words, (N,)."""
@@ -83,21 +86,20 @@ class _Unsaid:
         """(N, V) log-probabilities with it; each row's probabilities sum to 1 again."""
         lifted = log_probabilities + self.rows[:, self._tag_of]
         most = lifted.max(1, keepdims=True)
-        return lifted - (most + np.log(np.exp(lifted - most).sum(1, keepdims=True)))
+        total = most + np.log(np.exp(lifted - most).sum(1, keepdims=True))
+        self._total = total[:, 0]
+        return lifted - total
 
-
-def agreement(lift: Lift, photo: int, words: Sequence[int]) -> float:
-    """What a photo adds to the words of a caption, on average over those that have a tag; 0 without
-    any. A tag said again adds nothing."""
-    tags = lift.tag_of[list(words)]
-    tags = tags[tags >= 0]
-    return float(lift.tags[photo, np.unique(tags)].sum()) / max(len(tags), 1)
+    def added(self, rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """(M,) what the last `add` has changed of the log-probability of each word in its row."""
+        return self.rows[rows, self._tag_of[words]] - self._total[rows]
 
 
 class Rows:
     """Sequences in the making: their words, their state, and the way that each has come.
 
     words: (N, 1 + t) int64, <start> first. told: (N, t) float32, their log-probabilities.
+    added: (N,) float32, what the photos have added to the sum of these.
     """
 
     def __init__(self, speaker: Speaker, photos: Any, given: Sequence[int], sequences: int) -> None:
@@ -106,7 +108,7 @@ class Rows:
         count = speaker.count(photos)
         self.history: list[Said] = []
         self.words = np.full((count, 1), START)
-        self.told = np.zeros((count, 0), np.float32)
+        self.told, self.added = np.zeros((count, 0), np.float32), np.zeros(count, np.float32)
         self._way = np.zeros((count, 0), np.int64)  # each step's row that a sequence was then
         self.state = speaker.start(photos)
         self._unsaid = _Unsaid(lift) if (lift := speaker.lift(photos)) else None
@@ -128,12 +130,18 @@ class Rows:
     def grow(self, rows: np.ndarray, words: np.ndarray) -> None:
         """These rows, (M,) with repetitions, go on with these words, (M,)."""
         told = self.history[-1].log_probabilities[rows, words]
+        added = self.added[rows] + self.adds(rows, words)
         self._keep(rows)
+        self.added = added
         self.words = np.concatenate([self.words, words[:, None]], axis=1)
         self.told = np.concatenate([self.told, told[:, None]], axis=1)
         if self._unsaid:
             self._unsaid.forget(words)
         self._way = np.concatenate([self._way, rows[:, None]], axis=1)
+
+    def adds(self, rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """(M,) float32, what the photos add to the log-probability of each word after its row."""
+        return self._unsaid.added(rows, words) if self._unsaid else np.zeros(len(rows), np.float32)
 
     def way(self, row: int) -> list[int]:
         """The row that a sequence was at each step, and at the last one is."""
@@ -154,6 +162,7 @@ class Rows:
 
     def _keep(self, rows: np.ndarray) -> None:
         self.words, self.told, self._way = self.words[rows], self.told[rows], self._way[rows]
+        self.added = self.added[rows]
         self.state = self.speaker.take(self.state, rows)
         if self._unsaid:
             self._unsaid.rows = self._unsaid.rows[rows]
@@ -161,22 +170,25 @@ class Rows:
 
 @dataclass(frozen=True)
 class _Ended:
-    """A caption that has ended: its words, its rank score, and its row at each step."""
+    """A caption that has ended: its words, its rank score, its row at each step, what the photo has
+    added to its log-probability, and what `Choice.read` reads of it."""
 
     words: tuple[int, ...]
     score: float
     way: list[int]
+    added: float
+    read: tuple[float, ...] = ()
 
 
 def beam_search(
-    speaker: Speaker, photos: Any, rules: Rules
+    speaker: Speaker, photos: Any, rules: Rules, every: bool = False
 ) -> Generator[Step, None, list[list[Found]]]:
     """Beam search for B photos at once; beam 1 is greedy search.
 
-    Where photos add to words, the captions found are ranked by how well their words agree with the
-    photo, too: see `SearchOptions.agreement`. Yields the first photo's best caption so far; returns
-    for each photo the distinct captions found, best first, at most `num_captions`. They do not
-    depend on the batch's other photos.
+    Where photos add to words, the captions found are ranked by how well they fit the photo, too:
+    see `SearchOptions.agreement` and `captioning.engine.choice`. Yields the first photo's best
+    caption so far; returns for each photo the distinct captions found, best first, at most
+    `num_captions`, or every one. They do not depend on the batch's other photos.
     """
     options = rules.options
     lift = speaker.lift(photos) if options.agreement and options.beam_size > 1 else None
@@ -201,7 +213,9 @@ def beam_search(
         for photo, candidate in np.argwhere(ends[:, :beams]).tolist():
             own = int(row[photo, candidate])
             words = tuple(rows.words[own, 1:].tolist())
-            ended[photo].append(_Ended(words, float(best[photo, candidate]) / rank, rows.way(own)))
+            score = float(best[photo, candidate]) / rank
+            added = float(rows.added[own] + rows.adds(np.array([own]), np.array([END]))[0])
+            ended[photo].append(_Ended(words, score, rows.way(own), added))
         going = np.where(word == END, -np.inf, best)
         keep = _best(going, beams)
         scores = np.take_along_axis(going, keep, 1)
@@ -215,19 +229,27 @@ def beam_search(
         yield rows.best()
     if lift:
         for photo, captions in enumerate(ended):
-            shares = [agreement(lift, photo, caption.words) for caption in captions]
-            ended[photo] = [
-                replace(caption, score=caption.score + options.agreement * share)
-                for caption, share in zip(captions, shares, strict=True)
-            ]
+            ended[photo] = [_fitting(one, lift, photo, options.agreement) for one in captions]
+    most = None if every else options.num_captions
     return [
         [
-            Found(one.words, one.score, rows.evidence(one.way))
-            for one in sorted(captions, key=lambda one: -one.score)[: options.num_captions]
+            Found(one.words, one.score, rows.evidence(one.way), one.read)
+            for one in sorted(captions, key=lambda one: -one.score)[:most]
         ]
         or [_unfinished(rows, photo * beams, rules)]
         for photo, captions in enumerate(ended)
     ]
+
+
+def _fitting(caption: _Ended, lift: Lift, photo: int, weight: float) -> _Ended:
+    """The caption with how well it fits the photo in its score."""
+    tags, votes = lift.tag_of[list(caption.words)], lift.tags[photo]
+    tags = tags[tags >= 0]
+    score = caption.score + weight * agreement(votes, tags)
+    if lift.choice is None:
+        return replace(caption, score=score)
+    read = lift.choice.read(votes, tags, len(caption.words), caption.added)
+    return replace(caption, score=score + lift.choice.weigh(read), read=read)
 
 
 def _unfinished(rows: Rows, row: int, rules: Rules) -> Found:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from captioning.engine.choice import Choice
 from keypoints_captions.engines.engine import Engine
 
 
@@ -27,11 +28,13 @@ class Said(NamedTuple):
 class Lift(NamedTuple):
     """What B photos add to the log-probabilities of words until one of the same tag is said.
 
-    tags: (B, tags) float32. tag_of: (V,) int64, the tag of each word, -1 without one.
+    tags: (B, tags) float32. tag_of: (V,) int64, the tag of each word, -1 without one. choice: how
+    the captions found are chosen from; None where it was not fitted.
     """
 
     tags: np.ndarray
     tag_of: np.ndarray
+    choice: Choice | None = None
 
 
 class Speaker(Protocol):
@@ -85,7 +88,7 @@ class State(NamedTuple):
 class EngineSpeaker:
     """The captioner's networks in an engine: photos to `Photos`, and a `Speaker` for them.
 
-    encoder, start, step: see `captioning.engine.whole`. tag_of: as in `Lift`.
+    encoder, start, step: see `captioning.engine.whole`. tag_of, choice: as in `Lift`.
     """
 
     def __init__(
@@ -94,9 +97,10 @@ class EngineSpeaker:
         start: Engine,
         step: Engine,
         tag_of: np.ndarray | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self.encoder, self._start, self._step = encoder, start, step
-        self.tag_of = tag_of
+        self.tag_of, self.choice = tag_of, choice
 
     def look(self, squares: Sequence[np.ndarray]) -> Photos:
         """Encodes photos that `Preprocessing.squash` has made square."""
@@ -110,7 +114,7 @@ class EngineSpeaker:
     def lift(self, photos: Photos) -> Lift | None:
         if photos.lift is None or self.tag_of is None:
             return None
-        return Lift(photos.lift, self.tag_of)
+        return Lift(photos.lift, self.tag_of, self.choice)
 
     def start(self, photos: Photos) -> State:
         return State(photos.hidden, photos.cell)

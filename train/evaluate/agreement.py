@@ -104,7 +104,9 @@ def captions(folder: Path, weights: Path, most: int | None) -> None:
         for name, module in NETWORKS[pair](weights).items()
     }
     seer, begin, step = networks.values()
-    reference.speaker = EngineSpeaker(seer, begin, step, reference.speaker.tag_of)
+    reference.speaker = EngineSpeaker(
+        seer, begin, step, reference.speaker.tag_of, reference.speaker.choice
+    )
     for name in ("coco_val", "flickr8k_val"):
         photos = load_set(str(folder / f"{name}.json"))[:most]
         same = np.zeros(2, int)
