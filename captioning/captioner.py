@@ -12,13 +12,13 @@ from captioning.caption import Alternative, Caption, Word, with_articles
 from captioning.confidence import Confidence
 from captioning.engine.choice import Choice
 from captioning.engine.preprocessing import Preprocessing
+from captioning.engine.rows import Step
 from captioning.engine.speaker import EngineSpeaker, Photos
 from captioning.options import SearchOptions
 from captioning.people import NeutralWords, Sure
 from captioning.search import (
     Found,
     Rules,
-    Step,
     beam_search,
     drain,
     sample_captions,

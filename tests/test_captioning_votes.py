@@ -11,8 +11,9 @@ from captioning.captioner import Captioner, load_parts
 from captioning.decoder import Photos
 from captioning.encoder import GRID_CHANNELS
 from captioning.engine.in_torch import TorchSpeaker
+from captioning.engine.rows import Rows
 from captioning.engine.speaker import Lift
-from captioning.search import Rows, Rules, SearchOptions, beam_search, drain
+from captioning.search import Rules, SearchOptions, beam_search, drain
 from captioning.votes import VoteFacts, WordVotes
 from keypoints_captions.photos.reader import read_photo
 from tests.caption_world import make_captioner, make_world, tiny_options
