@@ -70,13 +70,13 @@ POINTING = {ENCODER_NAME, DECODER_NAME}
 #: The keypoint CNN in whole numbers.
 QUANTISED = f"{NAME}_int8"
 #: How the names of the weights of convolutions begin that OpenVINO computes on bytes. The others
-#: gain little, or lose more: the first level's, what places points and what places boxes.
+#: gain little, or lose more: the first level's of faces, what places points and what places boxes.
 IN_BYTES = {
     NAME: (
         *(f"network.stages.{level}." for level in (1, 2, 3)),
         *(f"network.points.{part}." for part in ("narrow", "lateral", "smooth")),
     ),
-    DETECTOR_NAME: ("network.stages.",),
+    DETECTOR_NAME: ("network.stem.", "network.stages."),
 }
 
 
