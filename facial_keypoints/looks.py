@@ -35,16 +35,17 @@ MIN_SCORE = 0.5
 #: Face score under which a detection in the photo turned by a quarter is no face, where the photo
 #: shows none upright: most photos without faces must stay without.
 MIN_SCORE_TURNED = 0.98
-#: Face score of a quick reading from which a doubtful face is read well.
-MIN_SCORE_FIRST = 0.3
+#: Face score of a quick reading from which a doubtful face is read well: 97 % of those that then
+#: are one have more.
+MIN_SCORE_FIRST = 0.5
 #: Share of the smaller of two boxes in the other from which a weak detection is none beside a face,
 #: and its least area in shares of the largest face's: a patch of skin is smaller.
 BESIDE, LEAST_BESIDE = 0.65, 0.36
-#: Face score of a quick reading from which a weak detection is read upside down too: of faces that
-#: hang upside down 98 % have more, of what is none half.
+#: Face score of a reading from which what is not sure is read upside down too: of faces that hang
+#: upside down 98 % have more, of what is none half.
 MIN_SCORE_OVER = 0.02
 #: So many weak detections are read beside faces, and of each look at a photo without any.
-MOST_BESIDE, MOST_DOUBTFUL = 1, 2
+MOST_BESIDE, MOST_DOUBTFUL = 1, 1
 #: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
 #: stand upright there, those that lie on the other upside down.
 TURN = 1
@@ -102,8 +103,8 @@ class Looks:
         """Faces among detections; where a photo shows no sure one, each is read upside down too."""
         detections, owners, photos = _flat(images, found)
         keypoints = read_detections(self.predictor, photos, detections)
-        sure = set(owners[keypoints.score >= SURE_SCORE])
-        unsure = np.array([place for place, own in enumerate(owners) if own not in sure], int)
+        is_unsure = ~np.isin(owners, owners[keypoints.score >= SURE_SCORE])
+        unsure = np.flatnonzero(is_unsure & (keypoints.score >= MIN_SCORE_OVER))
         if len(unsure):
             crops = upside_down(crops_of([detections[place] for place in unsure]))
             over = read_doubtful(

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from keypoints_captions.cores import usable_cores, use_one_core
 from keypoints_captions.photos.reader import PhotoError
 
-BATCH = 8  # photos
+BATCH = 16  # photos
 READERS = min(4, usable_cores())  # threads; decoders release Python's lock
 #: Bytes of photos that wait to be worked on; above it, only `READERS` are read ahead.
 MOST_WAITING = 256 * 2**20
@@ -36,6 +36,11 @@ class Outcome(Generic[S, R]):
     error: str | None
 
 
+def usual_workers() -> int:
+    """One more than there are cores, where there are several: each waits for others at times."""
+    return usable_cores() + (usable_cores() > 1)
+
+
 def run_batches(
     sources: Iterable[S],
     read: Callable[[S], P],
@@ -53,12 +58,12 @@ def run_batches(
         handle: what was read, `batch_size` or fewer -> a result for each; called in several
             threads at once. If it fails on several photos, they are tried again one by one, so
             that one photo takes no other with it.
-        workers: threads that call `handle`; as many as there are cores by default. A single one
-            keeps torch's usual number of threads.
+        workers: threads that call `handle`; by default `usual_workers`. A single one keeps torch's
+            usual number of threads.
         weigh: bytes of what was read: large photos go in smaller batches.
         stopped: once it is true, no more batches are begun; those in hand are finished.
     """
-    workers = workers or usable_cores()
+    workers = workers or usual_workers()
     readers = ThreadPoolExecutor(READERS, thread_name_prefix="photo-reader")
     prepare = use_one_core if workers > 1 else lambda: None
     hands = ThreadPoolExecutor(workers, "photo-worker", initializer=prepare)

@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from keypoints_captions.batches import Outcome, run_batches
-from keypoints_captions.cores import usable_cores
+from keypoints_captions.batches import Outcome, run_batches, usual_workers
 from keypoints_captions.results.stamp import Stamp
 
 P = TypeVar("P")  # a photo as the model wants it
@@ -78,7 +77,7 @@ def process_photos(
         stamps[path] = Stamp.of(path)  # before it is read: what changes meanwhile is seen later
         return read(path)
 
-    workers = min(workers or usable_cores(), len(paths)) or 1
+    workers = min(workers or usual_workers(), len(paths)) or 1
     batch_size = max(1, min(batch_size, -(-len(paths) // workers)))
     bar = photo_bar(len(paths))
     try:

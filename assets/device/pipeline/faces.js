@@ -49,11 +49,13 @@ export class FacialKeypoints {
 
   // Faces among detections; where none is sure, each is read upside down too.
   async look(picture, found) {
-    const {sure_score} = constants.keypoints;
-    let keypoints = await this.readDetections(picture, found);
+    const {sure_score, min_score_over} = constants.keypoints;
+    const keypoints = await this.readDetections(picture, found);
     if (!keypoints.some(({score}) => score >= sure_score)) {
-      const over = await this.readDoubtful(picture, found.map(cropOf).map(upsideDown));
-      keypoints = keypoints.map((one, i) => (over[i].score >= sure_score ? over[i] : one));
+      const places = [...keypoints.keys()].filter((i) => keypoints[i].score >= min_score_over);
+      const crops = places.map((i) => upsideDown(cropOf(found[i])));
+      const over = await this.readDoubtful(picture, crops);
+      places.forEach((i, n) => { if (over[n].score >= sure_score) keypoints[i] = over[n]; });
     }
     return chosen(picture, keypoints, found.map(leastFaceScore));
   }
