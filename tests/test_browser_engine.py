@@ -58,8 +58,11 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def apart(here: list[Face], there: list[dict[str, Any]]) -> float:
-    """The most that points differ, in shares of the eye distance."""
+    """The most that points differ, in shares of the eye distance. The faces are told apart by their
+    places: which of two sure ones is the surer depends on the last digits."""
     assert len(here) == len(there)
+    here = sorted(here, key=lambda face: face.points[30, 0])
+    there = sorted(there, key=lambda face: face["points"][30][0])
     return max(
         float(np.abs(np.subtract(other["points"], face.points)).max())
         / float(np.linalg.norm(face.points[45] - face.points[36]))
