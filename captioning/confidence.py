@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from captioning.caption import Caption
+from captioning.engine.fitted import weights_from_dict, weights_to_dict
 
 #: What the regression reads of each word, in its order; see `word_features`.
 FEATURES = (
@@ -68,18 +69,14 @@ class Confidence:
 
         Raises ValueError where it was fitted for other features.
         """
-        weights = facts["weights"]
-        if tuple(weights) != FEATURES:
-            raise ValueError(
-                f"the confidence was fitted for {', '.join(weights)}; fit it again: "
-                "python -m train.captioning.words.calibration"
-            )
+        program = "train.captioning.words.calibration"
+        weights = weights_from_dict(facts, FEATURES, "confidence", program)
         words = dict(zip(facts["words"], facts["log-odds of the words"], strict=True))
-        return cls(tuple(weights.values()), words)
+        return cls(weights, words)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        weights = dict(zip(FEATURES, (round(w, 5) for w in self.weights), strict=True))
+        weights = weights_to_dict(FEATURES, self.weights)
         shares = [round(share, 3) for share in self.words.values()]
         return {"weights": weights, "words": list(self.words), "log-odds of the words": shares}
 

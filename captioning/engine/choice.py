@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from captioning.engine.fitted import weights_from_dict, weights_to_dict
+
 #: What is read of each caption, in this order; see `Choice.read`.
 FEATURES = (
     "voted words that a person would say",
@@ -51,17 +53,13 @@ class Choice:
 
         Raises ValueError where it was fitted for other features.
         """
-        weights = facts["weights"]
-        if tuple(weights) != FEATURES:
-            raise ValueError(
-                f"the choice among captions was fitted for {', '.join(weights)}; fit it again: "
-                "python -m train.captioning.words.choice"
-            )
-        return cls(tuple(weights.values()), np.array(facts["usual log-odds"]), strength)
+        program = "train.captioning.words.choice"
+        weights = weights_from_dict(facts, FEATURES, "choice among captions", program)
+        return cls(weights, np.array(facts["usual log-odds"]), strength)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        weights = dict(zip(FEATURES, (round(w, 5) for w in self.weights), strict=True))
+        weights = weights_to_dict(FEATURES, self.weights)
         return {"weights": weights, "usual log-odds": [round(float(o), 2) for o in self.usual]}
 
     def read(

@@ -13,19 +13,18 @@ the fits of all of them are written into the decoder's JSON. Run it again after 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from captioning.caption import Caption, with_articles
-from captioning.captioner import DECODER_NAME, WEIGHTS, Captioner
+from captioning.captioner import DECODER_NAME, Captioner
 from captioning.confidence import FEATURES, Confidence, word_features
 from captioning.options import SearchOptions
 from captioning.people import MEN, NEUTRAL, WOMEN, NeutralWords, Sure
 from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
 from keypoints_captions.weights import set_facts
-from train.captioning.data import CaptionedPhoto, load_set
+from train.captioning.data import CaptionedPhoto
 from train.captioning.words.content import stem
 from train.captioning.words.figures import (
     DESCRIBING_WORDS,
@@ -37,9 +36,10 @@ from train.captioning.words.figures import (
 )
 from train.captioning.words.sure import Drawn, Recorder, cross_settled, fit_sure, settled
 from train.captioning.words.synonyms import agree
-from train.command_line import program, run
-from train.evaluate.captioning import VALIDATION, look
-from train.figures import Column, Report, add_card_argument
+from train.captioning.words.validation import read_options
+from train.command_line import run
+from train.evaluate.captioning import look
+from train.figures import Column
 
 _FOLDS = 5
 _STEPS = 30  # of Newton's method
@@ -176,19 +176,10 @@ def stated_and_true(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Captions the validation photos, fits, prints the errors, writes the fits."""
-    parser = program("captioning.words.calibration", __doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of annotation files")
-    parser.add_argument("--weights", type=Path, default=Path(WEIGHTS))
-    parser.add_argument("--photos", type=int, default=0, help="of each set; all by default")
-    add_card_argument(parser, "captioning")
-    options = parser.parse_args(arguments)
-    foreign = options.weights.resolve() != Path(WEIGHTS).resolve()
-    report = Report(options.write_card, foreign)
+    options = read_options("captioning.words.calibration", __doc__, arguments)
+    sets = options.sets
     captioner = Captioner.load(options.weights)
     captioner.neutral = recorder = Recorder(captioner.vocabulary)
-    sets = {
-        n: load_set(str(options.data / f"{n}.json"))[: options.photos or None] for n in VALIDATION
-    }
     captions: list[list[Caption]] = []
     for part in sets.values():
         for batch in look(captioner, part)[0]:
@@ -198,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     set_facts(options.weights / DECODER_NAME, "sure of people", fitted.sure.to_dict())
     set_facts(options.weights / DECODER_NAME, "confidence", fitted.confidence.to_dict())
     keys, title = ["set", "photos"], "Chances of words, and words for people"
-    with report.table("word-chances", title, keys, _COLUMNS, below=_BELOW) as add:
+    with options.report.table("word-chances", title, keys, _COLUMNS, below=_BELOW) as add:
         for row in fitted.rows:
             add(*row)
 

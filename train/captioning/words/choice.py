@@ -10,15 +10,13 @@ did not see (five-fold); the fit of all photos is written into the decoder's JSO
 every training, before `train.captioning.words.calibration`.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from captioning.captioner import DECODER_NAME, WEIGHTS, Captioner
+from captioning.captioner import DECODER_NAME, Captioner
 from captioning.engine.choice import FEATURES, Choice
 from captioning.options import SearchOptions
 from captioning.search import Rules, beam_search, drain
@@ -27,9 +25,10 @@ from train.captioning.data import CaptionedPhoto, load_set
 from train.captioning.metrics import CiderD
 from train.captioning.words.content import content_stems
 from train.captioning.words.figures import Told, measure
-from train.command_line import UsageError, program, run
-from train.evaluate.captioning import TRAINING, VALIDATION, look, score
-from train.figures import Column, Report, add_card_argument
+from train.captioning.words.validation import FitOptions, read_options
+from train.command_line import UsageError, run
+from train.evaluate.captioning import TRAINING, look, score
+from train.figures import Column, Report
 
 _FOLDS = 5
 _DECAY = 3.0  # pull of the weights towards 0
@@ -108,18 +107,9 @@ def cross_chosen(candidates: Sequence[Candidates], shares: Sequence[float]) -> l
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Looks for captions of the validation photos, fits, prints the figures, writes the fit."""
-    parser = program("captioning.words.choice", __doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of annotation files")
-    parser.add_argument("--weights", type=Path, default=Path(WEIGHTS))
-    parser.add_argument("--photos", type=int, default=0, help="of each set; all by default")
-    add_card_argument(parser, "captioning")
-    options = parser.parse_args(arguments)
-    foreign = options.weights.resolve() != Path(WEIGHTS).resolve()
-    report = Report(options.write_card, foreign)
+    options = read_options("captioning.words.choice", __doc__, arguments)
     captioner, choice = _unweighted(options)
-    sets = {
-        n: load_set(str(options.data / f"{n}.json"))[: options.photos or None] for n in VALIDATION
-    }
+    sets = options.sets
     found = {name: find(captioner, photos) for name, photos in sets.items()}
     candidates = [one for part in found.values() for one in part]
     most = max(len(part) for part in found.values())
@@ -128,10 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     weights = tuple(fit(candidates, shares).tolist())
     fitted = Choice(weights, choice.usual, choice.strength)
     set_facts(options.weights / DECODER_NAME, "choice", fitted.to_dict())
-    print_figures(report, sets, found, chosen)
+    print_figures(options.report, sets, found, chosen)
 
 
-def _unweighted(options: argparse.Namespace) -> tuple[Captioner, Choice]:
+def _unweighted(options: FitOptions) -> tuple[Captioner, Choice]:
     """The captioner with a choice that changes nothing."""
     votes = read_facts(options.weights / DECODER_NAME).get("votes")
     if votes is None:
