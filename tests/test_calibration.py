@@ -11,6 +11,7 @@ from facial_keypoints.landmarks.network import (
 )
 from keypoints_captions.weights import load_model, save_model
 from tests.drawn_faces import write_faces_csv
+from train.command_line import UsageError
 from train.keypoints.calibration import (
     CalibrationConfig,
     Seen,
@@ -90,3 +91,5 @@ def test_only_the_scales_change(tmp_path, capsys: pytest.CaptureFixture[str]) ->
     told = after.metadata["training"]
     assert told["runs"] == [1] and told["calibration"]["options"]["views"] == 2
     assert "expected calibration error" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="expected weights that were not calibrated"):
+        main(["--data", str(tmp_path), "--weights", str(tmp_path / "cnn"), "--views", "2"])

@@ -31,7 +31,7 @@ from facial_keypoints.landmarks.network import (
 )
 from facial_keypoints.landmarks.predictor import TOLERANCE
 from keypoints_captions.weights import load_model, save_model
-from train.command_line import program, run
+from train.command_line import UsageError, program, run
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.keypoints.augment import jitter
 from train.keypoints.data import (
@@ -219,6 +219,11 @@ def main(arguments: list[str] | None = None) -> None:
         face for folder in options.data for face in [*read_faces(folder), *read_turned(folder)]
     ).validation
     state, metadata = load_model(options.weights)
+    if "calibration" in metadata["training"]:
+        raise UsageError(
+            f"expected weights that were not calibrated; {options.weights} were: take those of "
+            "before, or write them anew (python -m train.keypoints export)"
+        )
     network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     told: dict[str, Any] = {"options": dataclasses.asdict(config)}
