@@ -137,7 +137,7 @@ class Looks:
         photos = [photos[place] for place in over]
         keypoints = upright + read_doubtful(self.predictor, photos, turned, MIN_SCORE_FIRST)
         least = np.maximum(self.least_scores(detections), MIN_SCORE_TURNED)
-        owners, least = (np.concatenate([all_, all_[over]]) for all_ in (owners, least))
+        owners, least = (np.concatenate([own, own[over]]) for own in (owners, least))
         return _chosen(images, owners, keypoints, least)
 
     def least_scores(self, detections: Sequence[Detection]) -> np.ndarray:

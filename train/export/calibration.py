@@ -11,9 +11,11 @@ import numpy as np
 import onnx
 from onnxruntime import InferenceSession
 
-from facial_keypoints.detection.cnn import GREY, fit
+from facial_keypoints.detection import cnn
+from facial_keypoints.detection.cnn import GREY, CnnDetector, fit
 from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut
-from facial_keypoints.pipeline import FacialKeypoints
+from facial_keypoints.landmarks.predictor import KeypointPredictor
+from facial_keypoints.pipeline import FacialKeypoints, load_network
 from keypoints_captions.photos.reader import read_photo
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "assets" / "examples"
@@ -23,8 +25,12 @@ SIDES = (640, 640, 320, 200, 120)  # pixels, of the canvases of each photo
 
 
 def calibration_crops(weights: Path) -> np.ndarray:
-    """(N, S, S, 3) uint8 RGB: the example photos' faces, the same at every call."""
-    pipeline = FacialKeypoints.load(weights, device="cpu")
+    """(N, S, S, 3) uint8 RGB: the example photos' faces, the same at every call: found in float32,
+    so that they do not depend on an export of before."""
+    keypoints, detector = FacialKeypoints.load(weights, device="cpu").pairs
+    pipeline = FacialKeypoints(
+        KeypointPredictor(load_network(keypoints)), CnnDetector(cnn.load_network(detector))
+    )
     rng = np.random.default_rng(0)
     size = pipeline.predictor.input_size
     crops = []
