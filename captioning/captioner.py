@@ -180,7 +180,14 @@ class Captioner(HubModel):
             folder / ENCODER_NAME, [""], device, engine, encoder, exact, small=True
         )
         steps = load_engines(
-            folder / DECODER_NAME, ["_start", "_step"], device, engine, decoder, exact, small=True
+            folder / DECODER_NAME,
+            ["_start", "_step"],
+            device,
+            engine,
+            decoder,
+            exact,
+            small=True,
+            spread=False,  # a step is over before a second core has begun
         )
         facts: dict[str, Any] = read_facts(folder / DECODER_NAME)
         votes, choice = facts.get("votes"), facts.get("choice")

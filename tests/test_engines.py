@@ -134,10 +134,9 @@ def test_an_answer_does_not_depend_on_the_batch(size: tuple[int, int]) -> None:
             np.testing.assert_array_equal(values[0], together[name][place])
 
 
-@pytest.mark.parametrize("size", [min(_PLANNED), (64, 96)])
-def test_an_answer_does_not_depend_on_the_cores(
-    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of streams of the plans made, on two cores."""
     monkeypatch.setattr("keypoints_captions.engines.on_openvino.usable_cores", lambda: 2)
     taken, compile_for = [], _Plan._compile
 
@@ -146,6 +145,22 @@ def test_an_answer_does_not_depend_on_the_cores(
         return compile_for(plan, streams)
 
     monkeypatch.setattr(_Plan, "_compile", noted)
+    return taken
+
+
+def test_a_photo_alone_is_encoded_on_all_cores(examples: Path, taken: list[int]) -> None:
+    captioner = Captioner.load(device="cpu", engine="openvino")
+    photo = read_photo(examples / "cat.jpg")
+    alone = captioner.look([photo])
+    assert taken == [1, 2]  # the encoder on both, the decoder on one
+    with _inference():
+        beside = captioner.look([photo])
+    for one, other in zip(alone, beside, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("size", [min(_PLANNED), (64, 96)])
+def test_an_answer_does_not_depend_on_the_cores(size: tuple[int, int], taken: list[int]) -> None:
     engine = CnnDetector.load(engine="openvino").engine
     canvases = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
     alone = engine(canvases=canvases)

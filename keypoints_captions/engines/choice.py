@@ -26,6 +26,7 @@ def load_engines(
     in_torch: "Callable[[torch.device], Mapping[str, Engine]]",
     exact: bool = False,
     small: bool = False,
+    spread: bool = True,
 ) -> dict[str, Engine]:
     """Networks of a pair of files, by those names.
 
@@ -37,7 +38,7 @@ def load_engines(
         engine: of `ENGINES`; "auto" takes OpenVINO on a CPU if it is installed and the pair has
             its ONNX files, else PyTorch.
         in_torch: loads the same networks in PyTorch.
-        exact, small: as `OpenVinoEngine` takes them.
+        exact, small, spread: as `OpenVinoEngine` takes them.
 
     Raises:
         WeightsError: files are missing or damaged, or the engine wanted cannot be had.
@@ -51,7 +52,7 @@ def load_engines(
         present = all(file.stem in graphs and file.is_file() for file in files.values())
         if present and importlib.util.find_spec("openvino"):
             return {
-                name: _openvino(file, graphs[file.stem], exact, small)
+                name: _openvino(file, graphs[file.stem], exact, small, spread)
                 for name, file in files.items()
             }
     if engine == "openvino":
@@ -69,12 +70,14 @@ def load_engines(
     return dict(in_torch(pick_device(device)))
 
 
-def _openvino(file: Path, facts: Mapping[str, Any], exact: bool, small: bool) -> Engine:
+def _openvino(
+    file: Path, facts: Mapping[str, Any], exact: bool, small: bool, spread: bool
+) -> Engine:
     from keypoints_captions.engines.on_openvino import OpenVinoEngine
 
     check_file(file, facts)
     inputs, outputs = _ports(facts["inputs"]), _ports(facts["outputs"])
-    return OpenVinoEngine(file, inputs, outputs, exact, small, facts.get("ranges"))
+    return OpenVinoEngine(file, inputs, outputs, exact, small, spread, facts.get("ranges"))
 
 
 def _ports(facts: Mapping[str, Any]) -> Ports:

@@ -60,7 +60,7 @@ class OpenVinoEngine(Engine):
     file: NAME.onnx. exact: compute in float32 where the processor has a quicker format, too.
     small: where it has bfloat16, keep the weights in it, once. OpenVINO alone keeps them in
         float32, and once more in bfloat16; but then it adds the last layers' biases in float32.
-        No call takes more than one core, since that would hold them once more.
+    spread: whether a single item may take more than one core, which holds the weights once more.
     ranges: of the convolutions that compute on bytes where the processor is made for it.
     """
 
@@ -71,6 +71,7 @@ class OpenVinoEngine(Engine):
         outputs: Ports,
         exact: bool = False,
         small: bool = False,
+        spread: bool = True,
         ranges: Ranges | None = None,
     ) -> None:
         self.inputs, self.outputs = inputs, outputs
@@ -81,7 +82,7 @@ class OpenVinoEngine(Engine):
         capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         in_bytes = not exact and has_byte_products(capabilities)
         self._ranges = ranges if in_bytes else None
-        self._file, self._may_widen = file, not small
+        self._file, self._may_widen = file, spread
         model = self._read()
         if small and not exact and "BF16" in capabilities:
             _narrow(model)

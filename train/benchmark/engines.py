@@ -146,11 +146,17 @@ def _served(engine: str, threads: int, weights: Path) -> dict[str, Call]:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     calls: dict[str, Call] = {}
     for name in SIZES:
-        pair, small = pair_of(name), name.startswith("captioning")
-        graph = name.removeprefix(pair)
-        run = load_engines(weights / pair, [graph], "cpu", "openvino", lambda _: {}, small=small)[
-            graph
-        ]
+        pair = pair_of(name)
+        graph, is_large = name.removeprefix(pair), name.startswith("captioning")
+        run = load_engines(
+            weights / pair,
+            [graph],
+            "cpu",
+            "openvino",
+            lambda _: {},
+            small=is_large,
+            spread=pair == name,  # the decoder's is not
+        )[graph]
 
         def call(inputs: dict[str, np.ndarray], run: Any = run) -> Any:
             return run(**inputs)
