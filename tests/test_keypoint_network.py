@@ -13,7 +13,7 @@ from facial_keypoints.landmarks.network import (
 )
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 from tests.synthetic_faces import make_face, noise_photo
-from train.keypoints.training import heatmap_divergence
+from train.keypoints.training import divergence, label_maps
 
 TINY = {"widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
 CONFIGS = [
@@ -57,9 +57,10 @@ def test_heat_maps_learn_to_lie_around_their_labels() -> None:
     labels = torch.tensor([[[0.1, -0.2], [0.05, 0.3]]])
     squares = (labels[:, :, None] - cell_centres(20, labels.device)).square().sum(dim=3)
     ideal = -squares * 20**2 / 2
-    assert heatmap_divergence(ideal + 3, labels, 20) == pytest.approx(0, abs=1e-5)
-    assert heatmap_divergence(ideal * 4, labels, 20) > 0.3
-    assert heatmap_divergence(torch.zeros_like(ideal), labels, 20) > 2
+    target = label_maps(labels, 20)
+    assert divergence(ideal + 3, target) == pytest.approx(0, abs=1e-5)
+    assert divergence(ideal * 4, target) > 0.3
+    assert divergence(torch.zeros_like(ideal), target) > 2
 
 
 def test_folding_batch_norm_changes_no_answer() -> None:

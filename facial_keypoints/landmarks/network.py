@@ -10,7 +10,7 @@ Alignment", CVPR 2020, with one scale for both axes).
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +37,22 @@ class NetworkConfig:
                 if name in known
             }
         )
+
+
+class CropConfig(Protocol):
+    """What the config of a network that reads face crops tells of them."""
+
+    @property
+    def input_size(self) -> int:
+        """Pixels, side of the square crop."""
+
+    @property
+    def mean(self) -> tuple[float, float, float]:
+        """RGB, of 0..255, taken off."""
+
+    @property
+    def std(self) -> tuple[float, float, float]:
+        """RGB, of 0..255, divided by."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +224,7 @@ class PerPointLinear(nn.Module):
         return values.squeeze(2).transpose(0, 1) + self.bias
 
 
-def preprocess(crops: Tensor, config: KeypointNetConfig) -> Tensor:
+def preprocess(crops: Tensor, config: CropConfig) -> Tensor:
     """Crops to the CNN's input.
 
     Args:

@@ -56,6 +56,7 @@ def processed(
         num_workers=workers,
         worker_init_fn=_single_threaded,
         collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),  # so that copies to a GPU need not be waited for
     )
 
 

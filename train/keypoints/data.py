@@ -25,6 +25,8 @@ from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
 
 #: The source of the faces of `turned.csv`.
 TURNED = "afw_turned"
+#: The source of faces whose points nobody has set: where a network sees them, to cut views.
+UNLABELLED = "unlabelled"
 
 #: Longer photos are cut to a square of `CONTEXT` times the landmark box when they are loaded.
 MAX_SIDE = 320

@@ -1,5 +1,6 @@
 """Batches of random views of faces and non-faces for the keypoint CNN."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,14 @@ from train.keypoints.augment import (
     random_non_face,
     random_view,
 )
-from train.keypoints.data import TURNED, LabelledFace, LoadedFaces, SourceDraw, load_faces
+from train.keypoints.data import (
+    TURNED,
+    UNLABELLED,
+    LabelledFace,
+    LoadedFaces,
+    SourceDraw,
+    load_faces,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,10 @@ class TrainConfig(CnnConfig):
     heatmap_weight: float = 1.0  # of the loss on the heat maps' shape
     turned_share: float = 0.2  # of the faces: those of `turned.csv`
     augmentation: float = 1.0  # strength of the faces' jitter and effects, 0..1
+
+    def shares(self) -> Mapping[str, float]:
+        """Of the faces: source -> its share, 0..1."""
+        return {"ytf": self.ytf_share, TURNED: self.turned_share}
 
 
 @dataclass(frozen=True)
@@ -54,15 +66,17 @@ def emphasis(faces: LoadedFaces) -> np.ndarray:
 
 
 class RandomViews(Dataset):
-    """Item n of epoch e is the same view whoever asks for it: resuming repeats nothing."""
+    """Item n of epoch e is the same view whoever asks for it: resuming repeats nothing.
+
+    A view, its labels in crop coordinates (NaN of a face without labels), and whether it is a face.
+    """
 
     def __init__(
         self, faces: list[LabelledFace], non_faces: NonFaces, size: int, config: TrainConfig
     ):
         self.faces = load_faces(faces)
         self.non_faces, self.size, self.config = non_faces, size, config
-        shares = {"ytf": config.ytf_share, TURNED: config.turned_share}
-        self.draw = SourceDraw(self.faces.sources, shares, emphasis(self.faces))
+        self.draw = SourceDraw(self.faces.sources, config.shares(), emphasis(self.faces))
 
     def __getitem__(self, key: tuple[int, int, bool]) -> tuple[np.ndarray, np.ndarray, bool]:
         epoch, number, is_face = key
@@ -75,6 +89,8 @@ class RandomViews(Dataset):
                 other = photos[rng.integers(len(photos))] if photos else None
                 image = hide_background(image, points, other, rng)
             view, labels = random_view(image, points, self.size, rng, self.config.augmentation)
+            if self.faces.sources[place] == UNLABELLED:
+                labels[:] = np.nan
             return view, labels, True
         kind = rng.random()
         if len(alarms) and kind < 0.45:
