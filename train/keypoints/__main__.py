@@ -90,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def train(options: argparse.Namespace, split: Split) -> None:
     """The command `train`."""
+    torch.backends.cudnn.benchmark = True  # all crops are of one size
     config = config_from_arguments(StudentConfig(), options)
     if options.unlabelled and not config.teacher:
         raise UsageError("--unlabelled needs a --teacher, which sets those faces' points")
@@ -112,6 +113,7 @@ def train(options: argparse.Namespace, split: Split) -> None:
 
 def train_teacher(options: argparse.Namespace, split: Split) -> None:
     """The command `teacher`."""
+    torch.backends.cudnn.benchmark = True
     config = config_from_arguments(TeacherTrainConfig(), options)
     torch.manual_seed(config.seed)
     network = pretrained(config_from_arguments(TeacherConfig(), options), options.encoder_weights)

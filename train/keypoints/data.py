@@ -22,6 +22,7 @@ from facial_keypoints.export import read_pts
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import NUM_POINTS
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
+from train.engine.batches import prefetch
 
 #: The source of the faces of `turned.csv`.
 TURNED = "afw_turned"
@@ -31,6 +32,8 @@ UNLABELLED = "unlabelled"
 #: Longer photos are cut to a square of `CONTEXT` times the landmark box when they are loaded.
 MAX_SIDE = 320
 CONTEXT = 2.2
+
+_READERS = 8  # threads
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class SourceDraw:
 def load_faces(faces: Iterable[LabelledFace]) -> LoadedFaces:
     """Reads the faces' pictures."""
     faces = list(faces)
-    loaded = [face.load() for face in faces]
+    loaded = list(prefetch(faces, LabelledFace.load, _READERS, 4 * _READERS))
     points = np.stack([points for _, points in loaded]) if loaded else np.zeros((0, NUM_POINTS, 2))
     sources = np.array([face.source for face in faces])
     yaws = np.array([face.yaw for face in faces])

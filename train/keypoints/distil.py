@@ -1,6 +1,7 @@
 """The keypoint CNN learns from labels and from a teacher at once (Hinton et al., 2015)."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ class StudentConfig(TrainConfig):
 
     teacher: str = ""  # the folder of a run of `python -m train.keypoints teacher`
     teacher_weight: float = 0.5  # share of what is learnt that is the teacher's, the rest labels
-    teacher_mirror: bool = True  # the teacher reads the mirrored view, too
+    teacher_mirror: bool = False  # the teacher reads the mirrored view, too, in twice the time
     unlabelled_share: float = 0.0  # of the faces: those that only a teacher sets points of
 
     def shares(self) -> Mapping[str, float]:
@@ -42,19 +43,13 @@ class StudentTask(KeypointTask):
         teacher, facts = load_teacher(Path(config.teacher))
         self.teacher = teacher.to(memory_format=torch.channels_last).to(self.process.device)
         self.history[-1]["teacher"] = facts
+        self.flip = torch.from_numpy(FLIP.copy()).to(self.process.device)
 
     def targets(self, crops: Tensor, labels: Tensor, cells: int) -> tuple[Tensor, Tensor]:
-        """Between those of the labels and the teacher's, where both roughly agree; the teacher's
-        for faces without labels (NaN)."""
+        """See `between`."""
         points, maps = self._ask(crops)
         with torch.autocast(crops.device.type, enabled=False):
-            seen = coarse(maps, cells)
-        is_unlabelled = labels.isnan().flatten(1).any(dim=1)[:, None]
-        agreed = (points - labels).norm(dim=2) < MOST_DISAGREEMENT
-        trust = torch.where(is_unlabelled, 1.0, self.config.teacher_weight * agreed)[:, :, None]
-        labels = torch.where(is_unlabelled[:, :, None], points, labels)
-        mixed = labels + trust * (points - labels)
-        return mixed, torch.lerp(label_maps(labels, cells), seen, trust)
+            return between(labels, points, coarse(maps, cells), self.config.teacher_weight)
 
     @torch.no_grad()
     def _ask(self, crops: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,9 +58,25 @@ class StudentTask(KeypointTask):
         points, maps = beliefs(self.teacher, preprocess(crops, config))
         if self.config.teacher_mirror:
             others, turned = beliefs(self.teacher, preprocess(crops.flip(2), config))
-            others = others[:, FLIP] * torch.tensor([-1.0, 1.0], device=crops.device)
-            points, maps = (points + others) / 2, (maps + turned[:, FLIP].flip(3)) / 2
+            x, y = others[:, self.flip].unbind(2)
+            points = (points + torch.stack([-x, y], dim=2)) / 2
+            maps = (maps + turned[:, self.flip].flip(3)) / 2
         return points, maps
+
+
+def between(labels: Tensor, points: Tensor, maps: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """Points and heat maps between the labels' and a teacher's where both roughly agree; elsewhere
+    the labels', and the teacher's for faces without labels.
+
+    labels, points: (N, 68, 2) in crop coordinates, a face's labels NaN where it has none.
+    maps: (N, 68, cells²), the teacher's. weight: the teacher's share.
+    """
+    is_unlabelled = labels.isnan().flatten(1).any(dim=1)[:, None, None]
+    agreed = (points - labels).norm(dim=2, keepdim=True) < MOST_DISAGREEMENT
+    trust = torch.where(is_unlabelled, 1.0, weight * agreed)
+    labels = torch.where(is_unlabelled, points, labels)
+    own = label_maps(labels, math.isqrt(maps.shape[2]))
+    return torch.lerp(labels, points, trust), torch.lerp(own, maps, trust)
 
 
 def coarse(maps: Tensor, cells: int) -> Tensor:
