@@ -11,6 +11,7 @@ from PIL import Image
 from captioning.caption import Alternative, Caption, Word, with_articles
 from captioning.confidence import Confidence
 from captioning.engine.choice import Choice
+from captioning.engine.highest import highest
 from captioning.engine.preprocessing import Preprocessing
 from captioning.engine.rows import Step
 from captioning.engine.speaker import EngineSpeaker, Photos
@@ -329,11 +330,12 @@ class Captioner(HubModel):
         """A caption that the search has found, in words, with what can be said of them."""
         evidence = caption.evidence
         chosen = evidence.of(caption.words)
+        likeliest = highest(evidence.log_probabilities, _RUNNERS_UP + 1).tolist()
         words = [
             Word(
                 self.vocabulary.words[number],
                 float(np.exp(chosen[place])),
-                self._alternatives(evidence.log_probabilities[place], number),
+                self._alternatives(evidence.log_probabilities[place], likeliest[place], number),
                 _square(evidence.attention[place])
                 if evidence.attention is not None and self.has_attention
                 else None,
@@ -351,11 +353,11 @@ class Captioner(HubModel):
         described = Caption(text, float(chosen.sum()), tuple(words), caption.score)
         return self.confidence.tell(described) if self.confidence else described
 
-    def _alternatives(self, log_probabilities: np.ndarray, said: int) -> tuple[Alternative, ...]:
+    def _alternatives(
+        self, log_probabilities: np.ndarray, likeliest: Sequence[int], said: int
+    ) -> tuple[Alternative, ...]:
         """The likeliest other words, best first."""
-        numbers = np.argpartition(-log_probabilities, _RUNNERS_UP)[: _RUNNERS_UP + 1]
-        numbers = numbers[np.argsort(-log_probabilities[numbers], kind="stable")]
-        others = [number for number in numbers.tolist() if number != said][:_RUNNERS_UP]
+        others = [number for number in likeliest if number != said][:_RUNNERS_UP]
         return tuple(
             Alternative(self.vocabulary.words[n], float(np.exp(log_probabilities[n])))
             for n in others

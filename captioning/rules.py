@@ -54,12 +54,14 @@ class Rules:
         rows = np.arange(len(words))
         if size and words.shape[1] > 1:
             allowed[rows, words[:, -1]] = -np.inf
-        if size < 2 or words.shape[1] < size + 1:
+        runs = words.shape[1] - size
+        if size < 2 or runs < 1:
             return
-        runs = np.lib.stride_tricks.sliding_window_view(words[:, 1:], size, axis=1)
-        last = words[:, words.shape[1] - size + 1 :]
-        row, place = np.nonzero((runs[:, :, :-1] == last[:, None]).all(-1))
-        allowed[row, runs[row, place, -1]] = -np.inf
+        is_last = np.ones((len(words), runs), bool)  # whether a run begins as the next one would
+        for place in range(1, size):
+            is_last &= words[:, place : place + runs] == words[:, runs + place, None]
+        row, run = np.nonzero(is_last)
+        allowed[row, words[row, run + size]] = -np.inf
 
     def strip(self, words: Sequence[int]) -> tuple[int, ...]:
         """The words without an ending that announces more."""

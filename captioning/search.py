@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from captioning.engine.choice import agreement
+from captioning.engine.highest import highest
 from captioning.engine.rows import Evidence, Rows, Step
 from captioning.engine.speaker import Lift, Speaker
 from captioning.options import SearchOptions as SearchOptions
@@ -80,7 +81,7 @@ def beam_search(
         allowed = rules.allow(rows.say(), rows.words)
         grown = scores[..., None] + allowed.reshape(count, beams, -1)
         # 2 * beams candidates leave `beams` that go on, whichever of them end.
-        place = _best(grown.reshape(count, -1), 2 * beams)
+        place = highest(grown.reshape(count, -1), 2 * beams)
         best = np.take_along_axis(grown.reshape(count, -1), place, 1)
         row, word = row_start + place // grown.shape[-1], place % grown.shape[-1]
         rank = (length + 1) ** options.length_penalty
@@ -92,7 +93,7 @@ def beam_search(
             added = float(rows.added[own] + rows.adds(np.array([own]), np.array([END]))[0])
             ended[photo].append(_Ended(words, score, rows.way(own), added))
         going = np.where(word == END, -np.inf, best)
-        keep = _best(going, beams)
+        keep = highest(going, beams)
         scores = np.take_along_axis(going, keep, 1)
         rows.grow(
             np.take_along_axis(row, keep, 1).ravel(), np.take_along_axis(word, keep, 1).ravel()
@@ -130,14 +131,6 @@ def _fitting(caption: _Ended, lift: Lift, photo: int, weight: float) -> _Ended:
 def _unfinished(rows: Rows, row: int, rules: Rules) -> Found:
     words = rules.strip(rows.words[row, 1:-1].tolist())
     return Found(words, float("-inf"), rows.evidence(rows.way(row)[: len(words) + 1]))
-
-
-def _best(values: np.ndarray, count: int) -> np.ndarray:
-    """(B, count) places of the highest values in each row of (B, M), the highest first."""
-    count = min(count, values.shape[1])
-    places = np.argpartition(-values, count - 1, axis=1)[:, :count]
-    found = np.take_along_axis(values, places, 1)
-    return np.take_along_axis(places, np.argsort(-found, axis=1, kind="stable"), 1)
 
 
 def _is_settled(captions: Sequence[_Ended], open_score: float, beams: int) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from captioning.decoder import Decoder, DecoderConfig, Photos
+from captioning.engine.highest import highest
 from captioning.engine.in_torch import TorchSpeaker, spoken
 from captioning.rules import DANGLING_WORDS
 from captioning.search import (
@@ -59,6 +60,19 @@ def test_exhaustive_search_finds_the_most_probable_caption() -> None:
     (found,) = search(decoder, photos, beam_size=20, **options)
     assert found[0].words == best
     assert found[0].score == pytest.approx(scored(decoder, photos, best), abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 5000), (3, 700), (2, 9)])
+def test_the_highest_values_come_in_order(shape: tuple[int, int]) -> None:
+    """Many values are equal, or never to be taken; of equal ones the first counts as higher."""
+    random = np.random.default_rng(0)
+    values = random.integers(-40, 40, shape).astype(np.float32)
+    values[values < -30] = -np.inf
+    values[:1, : shape[1] // 2] = -np.inf
+    sorted_places = np.argsort(-values, axis=1, kind="stable")
+    np.testing.assert_array_equal(highest(values, 10), sorted_places[:, :10])
+    nothing = np.full(shape, -np.inf, np.float32)
+    np.testing.assert_array_equal(highest(nothing, 3), [[0, 1, 2]] * len(nothing))
 
 
 def test_greedy_takes_the_best_word_each_time() -> None:

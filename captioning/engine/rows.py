@@ -43,7 +43,8 @@ class _Unsaid:
 
     def __init__(self, lift: Lift) -> None:
         self.rows = np.concatenate([lift.tags, np.zeros_like(lift.tags[:, :1])], axis=1)
-        self._tag_of = lift.tag_of  # -1 is the last column
+        none = self.rows.shape[1] - 1
+        self._tag_of = np.where(lift.tag_of < 0, none, lift.tag_of)
         self._total = np.zeros(len(lift.tags), np.float32)
 
     def forget(self, words: np.ndarray) -> None:
@@ -52,7 +53,7 @@ class _Unsaid:
 
     def add(self, log_probabilities: np.ndarray) -> np.ndarray:
         """(N, V) log-probabilities with it; each row's probabilities sum to 1 again."""
-        lifted = log_probabilities + self.rows[:, self._tag_of]
+        lifted = log_probabilities + np.take(self.rows, self._tag_of, axis=1)
         most = lifted.max(1, keepdims=True)
         total = most + np.log(np.exp(lifted - most).sum(1, keepdims=True))
         self._total = total[:, 0]

@@ -118,12 +118,26 @@ class OpenVinoEngine(Engine):
             begun = []
             for request, low in zip(requests, range(start, count, each), strict=False):
                 part = {name: values[low : low + each] for name, values in inputs.items()}
-                request.start_async(part, share_inputs=True)
-                begun.append(request)
-            for request in begun:
+                begun.append((request, self._begin(request, part)))
+            for request, _ in begun:
                 request.wait()
                 parts.append([np.array(request.get_tensor(name).data) for name in self.outputs])
         return parts
+
+    def _begin(
+        self, request: openvino.InferRequest, inputs: dict[str, np.ndarray]
+    ) -> list[np.ndarray]:
+        """Starts a request; gives the arrays that it reads, to be kept until it is done.
+
+        A dict of arrays it would take too, but look at for a tenth of a millisecond.
+        """
+        read = []
+        for name, values in inputs.items():
+            values = np.require(values, self.inputs[name].dtype, ["C", "W"])
+            request.set_tensor(name, openvino.Tensor(values, shared_memory=True))
+            read.append(values)
+        request.start_async()
+        return read
 
     def _read(self) -> openvino.Model:
         model = core().read_model(self._file)
