@@ -112,7 +112,7 @@ class Decoder(nn.Module):
 
     def start(self, photos: Photos) -> State:
         """The state after the photo, before <start>."""
-        _, (hidden, cell) = self.lstm(photos.vector[:, None])
+        _, (hidden, cell) = self._recur(photos.vector[:, None])
         return State(hidden[0], cell[0])
 
     def step(self, photos: Photos, state: State, words: Tensor) -> tuple[Tensor, State]:
@@ -123,7 +123,7 @@ class Decoder(nn.Module):
         """
         embedded = self.embed(words)[:, None]
         before = (state.hidden[None].contiguous(), state.cell[None].contiguous())
-        outputs, (hidden, cell) = self.lstm(embedded, before)
+        outputs, (hidden, cell) = self._recur(embedded, before)
         outputs = outputs.unflatten(0, (photos.grid.shape[0], -1))
         seen, _ = self._look(photos, outputs)
         return self._logits(outputs, seen).flatten(0, 2), State(hidden[0], cell[0])
@@ -152,12 +152,23 @@ class Decoder(nn.Module):
         for parameter in (self.output_norm.weight, self.output_norm.bias, self.output_bias):
             parameter.mul_(factor)
 
+    def _recur(
+        self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """`nn.LSTM`. On a GPU autocast would always compute it in float16, where gradients as
+        small as a caption's word gives vanish; so there it stays in float32."""
+        if inputs.device.type == "cpu":
+            return self.lstm(inputs, state)
+        with torch.autocast(inputs.device.type, enabled=False):
+            before = None if state is None else (state[0].float(), state[1].float())
+            return self.lstm(inputs.float(), before)
+
     def _run(self, photos: Photos, words: Tensor) -> Tensor:
         """The LSTM over [photo, words]; its outputs for the words, (B, K, T, E)."""
         count, captions, _ = words.shape
         embedded = self.embed(words.flatten(0, 1))
         first = photos.vector.repeat_interleave(captions, 0)[:, None]
-        outputs, _ = self.lstm(torch.cat([first, embedded], 1))
+        outputs, _ = self._recur(torch.cat([first, embedded], 1))
         return outputs[:, 1:].unflatten(0, (count, captions))
 
     def _look(self, photos: Photos, outputs: Tensor) -> tuple[Tensor | None, Tensor | None]:

@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captioning.vocabulary import END, Vocabulary
 from train.captioning.data import CaptionedPhoto, captioned
 from train.captioning.features import Features
-from train.captioning.rewards import CaptionReward, RewardWeights, nearest, neutralised
+from train.captioning.rewards import (
+    CaptionReward,
+    PhotoRewards,
+    RewardWeights,
+    nearest,
+    neutralised,
+)
 from train.captioning.text import Collages, load_text
 
 NOBODY = np.zeros((4, 0), np.int64)
@@ -30,6 +37,16 @@ PHOTOS = [
 
 def reward(text: str, weights: RewardWeights, neighbours: np.ndarray = NOBODY) -> float:
     return CaptionReward(PHOTOS, weights, neighbours)(0, [[*text.split(), "<end>"]])[0]
+
+
+def test_other_processes_give_the_same_rewards() -> None:
+    vocabulary = Vocabulary.build({"a": 9, "man": 4, "woman": 3, "sits": 3, "hat": 1})
+    rewards = [(CaptionReward(PHOTOS, RewardWeights(words=0.5), NOBODY), n) for n in range(4)]
+    spoken = [*vocabulary.encode(["a", "woman", "sits"]), END]
+    captions = [[spoken, spoken[:2]], [spoken, vocabulary.encode(["hat"])]]
+    here = PhotoRewards(vocabulary, rewards)([0, 2], captions)
+    assert here == PhotoRewards(vocabulary, rewards, workers=2)([0, 2], captions)
+    assert here[0][0] > here[0][1] > here[1][1]  # ended, and of a woman who sits
 
 
 def test_the_contrast_takes_away_what_similar_photos_say_too() -> None:

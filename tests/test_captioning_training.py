@@ -306,7 +306,7 @@ def test_self_critical_loss_prefers_the_better_sample() -> None:
         def _sample(self, model, photos):
             return torch.tensor([[[4], [5]]])
 
-        def _rewards(self, words, photos):
+        def rewards(self, photos, captions):
             return [[1.0, 0.0]]
 
         cross_entropy = 0.0

@@ -9,16 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captioning.decoder import Decoder
+from captioning.decoder import Decoder, State
 from captioning.encoder import Encoder, Preprocessing
 from captioning.engine.in_torch import TorchSpeaker, spoken
-from captioning.search import Rules, SearchOptions, beam_search, drain, sample
+from captioning.search import Rules, SearchOptions, beam_search, drain
 from captioning.vocabulary import END, PAD, START, Vocabulary
 from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionedPhoto, photo_square
 from train.captioning.features import Features, encode
 from train.captioning.metrics import CiderD
-from train.captioning.rewards import Reward
+from train.captioning.rewards import PhotoRewards
 from train.engine.processes import unwrap
 
 
@@ -98,11 +98,16 @@ class CrossEntropy:
     label_smoothing: float
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        targets = batch.words[..., 1:]
-        where = targets != PAD
-        logits = model(batch.photos, batch.words[..., :-1], where).float()
-        loss = F.cross_entropy(logits, targets[where], label_smoothing=self.label_smoothing)
-        return loss, {}
+        where = batch.words[..., 1:] != PAD
+        logits = model(batch.photos, batch.words[..., :-1], where)
+        return word_loss(logits, batch.words, where, self.label_smoothing), {}
+
+
+def word_loss(logits: Tensor, words: Tensor, where: Tensor, label_smoothing: float) -> Tensor:
+    """The mean cross-entropy of the word after each place: logits (M, vocabulary) of the M places
+    `where` (B, K, T), of captions (B, K, T + 1)."""
+    targets = words[..., 1:][where]
+    return F.cross_entropy(logits.float(), targets, label_smoothing=label_smoothing)
 
 
 class SelfCritical:
@@ -110,31 +115,19 @@ class SelfCritical:
     photo's other samples ("new SCST", Luo 2020).
 
     <end> counts as a word of the captions rewarded, so that breaking off costs reward.
-    rewards: for each training photo, its set's reward and its place in that set.
+    rewards: of the captions of training photos. max_words: longer samples are ended there.
     cross_entropy: weight of the cross-entropy of people's captions beside it.
     """
 
     def __init__(
-        self,
-        vocabulary: Vocabulary,
-        rewards: Sequence[tuple[Reward, int]],
-        samples: int,
-        max_words: int,
-        cross_entropy: float = 0.0,
+        self, rewards: PhotoRewards, samples: int, max_words: int, cross_entropy: float = 0.0
     ) -> None:
-        self.vocabulary = vocabulary
-        self.rewards = rewards
-        self.samples = samples
+        self.rewards, self.samples, self.max_words = rewards, samples, max_words
         self.cross_entropy = cross_entropy
-        # The rules of the search would hide from the model what it does wrong.
-        self.options = SearchOptions(
-            method="sample", min_length=0, max_length=max_words, no_repeat=0, dangling_ends=True,
-            top_p=1.0,
-        )  # fmt: skip
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
         words = self._sample(model, batch.photos)
-        rewards = torch.tensor(self._rewards(words, batch.numbers), device=words.device)
+        rewards = torch.tensor(self.rewards(batch.numbers, words.tolist()), device=words.device)
         others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         where = words != PAD
         start = torch.full_like(words[..., :1], START)
@@ -149,25 +142,33 @@ class SelfCritical:
 
     @torch.no_grad()
     def _sample(self, model: nn.Module, photos: Tensor) -> Tensor:
+        """(B, samples, T) int64 words drawn by their probabilities, then <end> and <pad>.
+
+        The rules of the search would hide from the model what it does wrong.
+        """
         inner = unwrap(model)
         inner.eval()
-        rules = Rules(self.vocabulary, self.options)
-        read = inner.decoder.read(inner.grid(photos))
-        words = drain(sample(TorchSpeaker(inner.decoder), read, rules, self.samples))
+        decoder = inner.decoder
+        read = decoder.read(inner.grid(photos))
+        first = decoder.start(read)
+        state = State(*(part.repeat_interleave(self.samples, 0) for part in first))
+        words = torch.full((len(state.hidden),), START, device=photos.device)
+        ended = torch.zeros_like(words, dtype=torch.bool)
+        drawn = []
+        for place in range(self.max_words + 1):
+            logits, state = decoder.step(read, state, words)
+            words = torch.multinomial(spoken(logits).exp(), 1)[:, 0]
+            if place == self.max_words:
+                words = torch.full_like(words, END)
+            words = words.masked_fill(ended, PAD)
+            drawn.append(words)
+            ended |= words == END
+            if ended.all():
+                break
         inner.train()
         # Autocast remembers weights it has cast, and these know of no gradient.
         torch.clear_autocast_cache()
-        return torch.from_numpy(words).to(photos.device)
-
-    def _rewards(self, words: Tensor, photos: list[int]) -> list[list[float]]:
-        rewards = []
-        for number, rows in zip(photos, words.tolist(), strict=True):
-            reward, place = self.rewards[number]
-            captions = [
-                self.vocabulary.decode(row) + (["<end>"] if END in row else []) for row in rows
-            ]
-            rewards.append(reward(place, captions))
-        return rewards
+        return torch.stack(drawn, 1).unflatten(0, (-1, self.samples))
 
 
 @dataclass(frozen=True)

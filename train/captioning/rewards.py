@@ -5,13 +5,16 @@ contrast with similar photos, a share for the content words that people agree on
 that count only where people use them.
 """
 
+import atexit
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from captioning.people import MEN, NEUTRAL, WOMEN
+from captioning.vocabulary import END, Vocabulary
 from train.captioning.data import CaptionedPhoto
 from train.captioning.metrics import CiderD, Words
 from train.captioning.words.content import content_stems, stem_shares
@@ -87,6 +90,51 @@ class CaptionReward:
         return (says_male and female >= 2 and not male) or (
             says_female and male >= 2 and not female
         )
+
+
+class PhotoRewards:
+    """Rewards of captions as word numbers, for the photos of all training sets together.
+
+    rewards: for each photo, its set's reward and its place in that set.
+    workers: processes that share the work; it is done here where 0.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, rewards: Sequence[tuple[Reward, int]], workers: int = 0
+    ) -> None:
+        self.vocabulary, self.rewards, self.workers = vocabulary, rewards, workers
+        self._pool: Any = None
+        if workers:  # forked, they have the rewards without a copy
+            self._pool = multiprocessing.get_context("fork").Pool(workers, _work_for, (self,))
+            atexit.register(self._pool.terminate)
+
+    def __call__(
+        self, photos: Sequence[int], captions: Sequence[Sequence[list[int]]]
+    ) -> list[list[float]]:
+        """photos: B numbers. captions: of each of them K rows of word numbers. Returns (B, K)."""
+        pairs = list(zip(photos, captions, strict=True))
+        if self._pool is None:
+            return [self.of_photo(pair) for pair in pairs]
+        return self._pool.map(_of_photo, pairs, chunksize=-(-len(pairs) // (2 * self.workers)))
+
+    def of_photo(self, pair: tuple[int, Sequence[list[int]]]) -> list[float]:
+        """The reward of each of the captions of one photo."""
+        reward, place = self.rewards[pair[0]]
+        words = [self.vocabulary.decode(row) + (["<end>"] if END in row else []) for row in pair[1]]
+        return reward(place, words)
+
+
+_of_this_process: PhotoRewards | None = None
+
+
+def _work_for(rewards: PhotoRewards) -> None:
+    global _of_this_process
+    _of_this_process = rewards
+
+
+def _of_photo(pair: tuple[int, Sequence[list[int]]]) -> list[float]:
+    assert _of_this_process is not None
+    return _of_this_process.of_photo(pair)
 
 
 def sexes_told(captions: Sequence[Words]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The stages of the captioner's training, as values.
 
-tagging  the encoder learns to name what a photo shows
+tagging  the encoder learns to name what a photo shows; a decoder can learn beside it
 xe       cross-entropy on cached features of the encoder as it came
 tune     cross-entropy, the encoder's upper layers learning along with the decoder
 whole    the same with every layer, the early ones at a small rate
@@ -31,7 +31,13 @@ from train.captioning.objectives import (
     PhotoSource,
     SelfCritical,
 )
-from train.captioning.rewards import CaptionReward, Reward, RewardWeights, nearest
+from train.captioning.rewards import (
+    CaptionReward,
+    PhotoRewards,
+    Reward,
+    RewardWeights,
+    nearest,
+)
 from train.captioning.run import CaptionRun
 from train.captioning.tagging import Tagger, TaggingData, TaggingTask, Tags, VotesTask
 from train.captioning.tasks import CaptionTask
@@ -46,6 +52,7 @@ class Stage:
     batch: int  # photos a step and process
     rate: float  # of what is new, or of the decoder, at the top of the cosine
     minutes: float = 0.0  # above 0 they end the stage early, and its learning rate with them
+    validate_every: int = 1  # epochs
     encoder_rate: float = 0.0  # 0: the encoder stays as it is, and its cached features are read
     encoder_shares: tuple[float, ...] = (0.0, 0.0, 0.0, 1.0, 1.0)  # of it: stem, layers 1 to 4
     text: int = 0  # captioned photos that are not to be had, beside the batch, see `CaptionConfig`
@@ -65,6 +72,7 @@ class Stage:
             clip=1.0,
             ema=config.ema,
             average_every=4,
+            validate_every=self.validate_every,
             checkpoint_minutes=config.checkpoint_minutes,
             bfloat16=config.bfloat16,
             seed=config.seed,
@@ -121,6 +129,7 @@ class Scst(Stage):
     gender: float = 0.0
     neighbours: int = 5  # similar photos that the contrast looks at
     cross_entropy: float = 0.0  # of people's captions, beside the reward
+    reward_workers: int = 0  # processes that reckon the rewards, for a GPU that would wait for one
 
     def prepare(self, decoder: Decoder) -> None:
         decoder.dropout.probability = self.dropout
@@ -136,17 +145,19 @@ class Scst(Stage):
                 neighbours = nearest(source.features.pooled(photos), self.neighbours)
             reward = CaptionReward(photos, weights, neighbours)
             rewards += [(reward, place) for place in range(len(photos))]
-        return SelfCritical(
-            run.vocabulary, rewards, self.samples, run.config.max_words, self.cross_entropy
-        )
+        shared = PhotoRewards(run.vocabulary, rewards, self.reward_workers)
+        return SelfCritical(shared, self.samples, run.config.max_words, self.cross_entropy)
 
 
 @dataclass(frozen=True)
 class Tagging(Stage):
-    """The encoder alone learns which content words the captions of a photo use."""
+    """The encoder learns which content words the captions of a photo use, and with it, where it
+    has a rate, the decoder learns the captions."""
 
     min_photos: int = 15  # training photos that a word must occur on
     smallest_crop: float = 0.65  # of each side
+    decoder_rate: float = 0.0  # 0: no decoder learns beside the encoder
+    tag_weight: float = 0.1  # of the words' loss, where a decoder learns too
     weight_decay: float = 0.03
     ema: float = 0.995  # decay of the averaged weights, every fourth step
 
@@ -155,10 +166,14 @@ class Tagging(Stage):
         return replace(own, clip=5.0, weight_decay=self.weight_decay, ema=self.ema)
 
     def task(self, name: str, run: CaptionRun) -> Task:
-        data = TaggingData(run.photos, run.validation, self.min_photos, self.smallest_crop)
-        tagger = Tagger(run.encoder(before=name), len(data.tags.stems))
+        data = TaggingData(run, self.min_photos, self.smallest_crop)
+        decoder = run.decoder(before=name) if self.decoder_rate else None
+        tagger = Tagger(run.encoder(before=name), len(data.tags.stems), decoder)
         groups = self.groups(tagger.votes, tagger.encoder)
-        return TaggingTask(name, run, self.batch, tagger, groups, data)
+        if decoder is None:
+            return TaggingTask(name, run, self.batch, tagger, groups, data)
+        groups.append({"params": list(decoder.parameters()), "lr": self.decoder_rate})
+        return TaggingTask(name, run, self.batch, tagger, groups, data, self.tag_weight)
 
 
 @dataclass(frozen=True)

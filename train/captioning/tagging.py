@@ -1,46 +1,51 @@
 """Tagging: the encoder learns to predict the content words of a photo's captions.
 
-A dense and cheap task that tunes the encoder before any decoder reads it: for each of some
-thousand words, which share of the photo's captions use it, by `captioning.votes`. When the encoder
-has learnt all it should, the votes alone learn on, for the search.
+A dense and cheap task that tunes the encoder: for each of some thousand words, which share of the
+photo's captions use it, by `captioning.votes`. A decoder can learn the captions beside it. When the
+encoder has learnt all it should, the votes alone learn on, for the search.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from captioning.decoder import Decoder
 from captioning.encoder import Encoder, Preprocessing
+from captioning.vocabulary import PAD
 from captioning.votes import GridVotes
-from keypoints_captions.photos.reader import read_photo
-from train.captioning.augment import random_view
-from train.captioning.data import CaptionedPhoto
+from train.captioning.data import CaptionedPhoto, CaptionRows
 from train.captioning.features import Features
+from train.captioning.objectives import CaptionModel, Validation, word_loss
 from train.captioning.run import CaptionRun
+from train.captioning.squares import Squares, random_views
 from train.captioning.tasks import StageTask, encoder_state
 from train.captioning.words.content import stem_shares
-from train.picture_effects import colour
-
-_SIDE = 256  # pixels, of the shorter side of the photos in memory
 
 
 class Tagger(nn.Module):
-    """The encoder and its places' votes: (B, 3, H, W) normalised RGB to (B, words) logits."""
+    """The encoder and its places' votes, and a decoder that may learn beside them."""
 
-    def __init__(self, encoder: Encoder, words: int) -> None:
+    def __init__(self, encoder: Encoder, words: int, decoder: Decoder | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.votes = GridVotes(words, dropout=0.1)
+        self.decoder = decoder
 
-    def forward(self, images: Tensor) -> Tensor:
-        return self.votes(self.encoder(images).flatten(1, 2))
+    def forward(
+        self, images: Tensor, words: Tensor | None = None, where: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, 3, H, W) normalised RGB to (B, words) logits of the votes, and the decoder's, see
+        `Decoder.forward`, of the captions (B, K, T) where there are any."""
+        grid = self.encoder(images).flatten(1, 2)
+        if self.decoder is None or words is None:
+            return self.votes(grid), None
+        return self.votes(grid), self.decoder(self.decoder.read(grid), words, where)
 
 
 class Tags:
@@ -64,50 +69,43 @@ class Tags:
 
 
 class TaggingPhotos:
-    """Photos decoded once and kept in memory, (H, W, 3) uint8 RGB, with their targets."""
+    """Photos in memory with their targets, (N, words) float32."""
 
-    def __init__(self, photos: Sequence[CaptionedPhoto], tags: Tags) -> None:
-        def read(photo: CaptionedPhoto) -> np.ndarray:
-            image = read_photo(photo.path)
-            scale = _SIDE / min(image.shape[:2])
-            if scale >= 1:
-                return image
-            return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-
-        self.photos = photos
-        with ThreadPoolExecutor(2) as pool:
-            self.images = list(pool.map(read, photos))
+    def __init__(self, photos: Sequence[CaptionedPhoto], tags: Tags, size: int, run: CaptionRun):
+        self.squares = Squares(photos, size, run.process.device, run.config.workers)
         self.targets = np.stack([tags.targets(photo) for photo in photos])
-
-    def view(
-        self, number: int, preprocessing: Preprocessing, smallest: float, rng: random.Random
-    ) -> np.ndarray:
-        """A random part of the photo, mirrored half the time, half the time in other colours."""
-        flips = self.photos[number].may_flip
-        square = random_view(self.images[number], preprocessing, smallest, flips, rng)
-        if rng.random() < 0.5:
-            square = colour(square, np.random.default_rng(rng.getrandbits(32)))
-        return square
 
 
 class TaggingData:
     """Training and validation data of the tagging; smallest_crop: of each side of a photo."""
 
-    def __init__(
-        self,
-        photos: Sequence[CaptionedPhoto],
-        validation: Mapping[str, Sequence[CaptionedPhoto]],
-        min_photos: int,
-        smallest_crop: float,
-    ) -> None:
-        self.tags = Tags(photos, min_photos)
-        self.learnt = TaggingPhotos(photos, self.tags)
-        self.validation = {name: TaggingPhotos(s, self.tags) for name, s in validation.items()}
+    def __init__(self, run: CaptionRun, min_photos: int, smallest_crop: float) -> None:
+        size = run.preprocessing.size
+        self.tags = Tags(run.photos, min_photos)
+        # A little larger than the views: parts of it are cut out and enlarged.
+        self.learnt = TaggingPhotos(run.photos, self.tags, size * 9 // 8, run)
+        self.validation = {
+            name: TaggingPhotos(photos, self.tags, size, run)
+            for name, photos in run.validation.items()
+        }
         self.smallest_crop = smallest_crop
 
 
+class TaggingBatch(NamedTuple):
+    """numbers: (B,) int64 of the photos. targets: (B, words) float32. captions: as
+    `CaptionRows.draw` gives them, where a decoder learns them."""
+
+    numbers: Tensor
+    targets: Tensor
+    captions: Tensor | None
+
+
 class TaggingTask(StageTask):
-    """A `Tagger` learns the shares; average precision chooses its checkpoint."""
+    """A `Tagger` learns the shares; average precision chooses its checkpoint, and with a decoder
+    its greedy CIDEr-D beside it.
+
+    tag_weight: of the loss of the shares, where a decoder learns too.
+    """
 
     def __init__(
         self,
@@ -117,32 +115,58 @@ class TaggingTask(StageTask):
         model: Tagger,
         groups: list[dict[str, Any]],
         data: TaggingData,
+        tag_weight: float = 1.0,
     ) -> None:
         super().__init__(name, run, batch, model.to(memory_format=torch.channels_last), groups)
-        self.data, self.crops = data, Preprocessing(size=run.config.crop_size)
+        config = run.config
+        self.data, self.crops, self.tag_weight = data, Preprocessing(config.crop_size), tag_weight
+        self.rows = CaptionRows(
+            run.photos, run.vocabulary, config.captions_per_photo, config.max_words
+        )
 
-    def load(self, numbers: list[int], rng: random.Random) -> tuple[Tensor, Tensor]:
-        photos, smallest = self.data.learnt, self.data.smallest_crop
-        squares = np.stack([photos.view(n, self.crops, smallest, rng) for n in numbers])
-        return torch.from_numpy(squares), torch.from_numpy(photos.targets[numbers])
+    def load(self, numbers: list[int], rng: random.Random) -> TaggingBatch:
+        captions = self.rows.draw(numbers, rng) if self.model.decoder else None
+        targets = torch.from_numpy(self.data.learnt.targets[numbers])
+        return TaggingBatch(torch.tensor(numbers), targets, captions)
 
-    def loss(
-        self, model: nn.Module, batch: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, dict[str, float]]:
-        squares, targets = (part.to(self.run.process.device) for part in batch)
-        return _cross_entropy(model(self.crops.normalise(squares)), targets), {}
+    def loss(self, model: nn.Module, batch: TaggingBatch) -> tuple[Tensor, dict[str, float]]:
+        device, squares = self.run.process.device, self.data.learnt.squares
+        numbers, targets = batch.numbers.to(device), batch.targets.to(device)
+        views = random_views(
+            squares.pixels[numbers], squares.may_flip[numbers], self.crops.size,
+            self.data.smallest_crop,
+        )  # fmt: skip
+        images = self.crops.normalise(views).contiguous(memory_format=torch.channels_last)
+        if batch.captions is None:
+            return _cross_entropy(model(images)[0], targets), {}
+        captions = batch.captions.to(device)
+        where = captions[..., 1:] != PAD
+        votes, words = model(images, captions[..., :-1], where)
+        tagging = _cross_entropy(votes, targets)
+        telling = word_loss(words, captions, where, self.run.config.label_smoothing)
+        return telling + self.tag_weight * tagging, {"tagging": tagging.item()}
 
     def validate(self, model: Tagger) -> tuple[float, dict[str, float]]:
-        preprocessing, device = self.run.preprocessing, self.run.process.device
+        preprocessing, run = self.run.preprocessing, self.run
 
-        def inputs(photos: TaggingPhotos, part: slice) -> Tensor:
-            squares = np.stack([preprocessing.squash(image) for image in photos.images[part]])
-            return preprocessing.normalise(torch.from_numpy(squares).to(device))
+        def votes(photos: TaggingPhotos, part: slice) -> Tensor:
+            return model(preprocessing.normalise(photos.squares.pixels[part]))[0]
 
-        return _precisions(model, self.data.validation, inputs, self.run)
+        choice, scores = _precisions(model, self.data.validation, votes, run)
+        if model.decoder is None:
+            return choice, scores
+        speaker = CaptionModel(model.decoder, model.encoder, preprocessing)
+        told = {}
+        for name, photos in run.validation.items():
+            source = self.data.validation[name].squares
+            told_of = Validation({name: photos}, run.vocabulary, source, run.config.bfloat16)
+            told[f"{name} CIDEr-D"] = told_of.scores(speaker, run.process.device)["cider"]
+        return choice + sum(told.values()) / len(told), scores | told
 
     def best(self, model: Tagger) -> dict[str, Any]:
-        return encoder_state(model.encoder)
+        if model.decoder is None:
+            return encoder_state(model.encoder)
+        return encoder_state(model.encoder) | {"decoder": model.decoder.state_dict()}
 
 
 class CachedTags(NamedTuple):
@@ -179,11 +203,11 @@ class VotesTask(StageTask):
         return _cross_entropy(model(grids.float()), targets), {}
 
     def validate(self, model: GridVotes) -> tuple[float, dict[str, float]]:
-        def inputs(photos: CachedTags, part: slice) -> Tensor:
+        def votes(photos: CachedTags, part: slice) -> Tensor:
             grids = self.features.read(self.features.rows(photos.photos[part], None))
-            return grids.to(self.run.process.device).float()
+            return model(grids.to(self.run.process.device).float())
 
-        return _precisions(model, self.validation, inputs, self.run)
+        return _precisions(model, self.validation, votes, self.run)
 
     def best(self, model: GridVotes) -> dict[str, Any]:
         usual = torch.from_numpy(self.learnt.targets.mean(0)).clamp(1e-4, 1 - 1e-4).logit()
@@ -202,11 +226,11 @@ _Photos = TypeVar("_Photos", TaggingPhotos, CachedTags)
 def _precisions(
     model: nn.Module,
     sets: Mapping[str, _Photos],
-    inputs: Callable[[_Photos, slice], Tensor],
+    votes: Callable[[_Photos, slice], Tensor],
     run: CaptionRun,
 ) -> tuple[float, dict[str, float]]:
     """The mean over sets, and of each set, in %, the mean over photos of the average precision of
-    the words, ranked by the model, that three or more captions use."""
+    the words, ranked by the model's votes, that three or more captions use."""
     model.eval()
     scores = {}
     for name, photos in sets.items():
@@ -216,7 +240,7 @@ def _precisions(
             with torch.autocast(
                 run.process.device.type, torch.bfloat16, enabled=run.config.bfloat16
             ):
-                order = model(inputs(photos, part)).argsort(1, descending=True).cpu().numpy()
+                order = votes(photos, part).argsort(1, descending=True).cpu().numpy()
             for targets, ranked in zip(photos.targets[part], order, strict=True):
                 places = np.flatnonzero(targets[ranked] >= 0.55)
                 if len(places):
