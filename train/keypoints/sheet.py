@@ -44,6 +44,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
         OSError: the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    quality = [cv2.IMWRITE_WEBP_QUALITY, 85]  # OpenCV's own is lossless and five times as large
+    # OpenCV's own WebP is lossless and five times as large.
+    quality = [cv2.IMWRITE_WEBP_QUALITY, 85] if path.suffix == ".webp" else []
     if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality):
         raise OSError(f"could not write a picture to {path}")
