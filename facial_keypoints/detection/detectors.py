@@ -198,7 +198,8 @@ def strongest(boxes: np.ndarray, scores: Sequence[float], overlap: float) -> lis
     if not len(boxes):
         return []
     # NMSBoxes takes scores over its threshold only, and no threshold below 0.
-    positive = [score - min(scores) + 1.0 for score in scores]
+    least = min(scores)
+    positive = [score - least + 1.0 for score in scores]
     kept = cv2.dnn.NMSBoxes(boxes.astype(np.float64).tolist(), positive, 0.0, overlap)
     return sorted(kept, key=lambda index: -scores[index])  # it rounds them
 

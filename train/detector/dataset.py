@@ -1,6 +1,7 @@
 """The detector's training and validation sets."""
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from facial_keypoints.landmarks.markup import NUM_POINTS, five_points
 from keypoints_captions.photos.reader import read_photo
 from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
 from train.detector.mining import Mined, add_mined
+from train.engine.batches import prefetch
 from train.keypoints.data import TURNED, LabelledFace, read_faces, read_turned, split_by_subject
 
 #: Degrees of yaw from which a face turned by a program is a profile.
@@ -119,8 +121,10 @@ class PhotoStore:
         pixels.parent.mkdir(parents=True, exist_ok=True)
         shapes = np.zeros((len(scenes), 3), np.int64)
         with open(pixels, "wb") as file:
-            for index, scene in enumerate(tqdm(scenes, unit="photo", mininterval=10)):
-                photo = read_photo(scene.path)
+            cores = os.cpu_count() or 1
+            photos = prefetch((scene.path for scene in scenes), read_photo, cores, 4 * cores)
+            bar = tqdm(photos, total=len(scenes), unit="photo", mininterval=10)
+            for index, photo in enumerate(bar):
                 shapes[index] = photo.shape
                 file.write(photo.tobytes())
         part = table.with_suffix(".part.npy")

@@ -70,8 +70,9 @@ def match(
     counts = ~ignored & (side >= sides[0]) & (side < sides[1])
     free = counts.copy()
     scores, right = [], []
-    for detection in sorted(detections, key=lambda found: -found.score):
-        overlap = overlaps(detection.box, boxes)
+    detections = sorted(detections, key=lambda found: -found.score)
+    found_boxes = np.array([detection.box for detection in detections]).reshape(-1, 4)
+    for detection, overlap in zip(detections, all_overlaps(found_boxes, boxes), strict=True):
         best = np.where(free, overlap, 0.0)
         if best.max(initial=0.0) >= OVERLAP:
             free[best.argmax()] = False
@@ -96,8 +97,13 @@ def match_scene(
 
 def overlaps(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """(N,) intersection over union of a box (4,) with (N, 4); all x, y, width, height."""
-    one, others = (
+    return all_overlaps(box[None], boxes)[0]
+
+
+def all_overlaps(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(M, N) intersection over union of (M, 4) boxes with (N, 4); all x, y, width, height."""
+    corners = (
         box_convert(torch.tensor(part, dtype=torch.float64), "xywh", "xyxy")
-        for part in (box[None], boxes)
+        for part in (some, others)
     )
-    return box_iou(one, others)[0].numpy()
+    return box_iou(*corners).numpy()

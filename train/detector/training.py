@@ -60,7 +60,9 @@ class DetectorTask(CnnTask):
         )
 
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
-        photos, boxes, points, ignored = (part.to(self.process.device) for part in batch)
+        photos, boxes, points, ignored = (
+            part.to(self.process.device, non_blocking=True) for part in batch
+        )
         maps = model(preprocess(photos, self.network))
         sizes = [level.shape[-2:] for level in maps]
         return total(detector_loss(decode(maps), sizes, boxes, points, ignored))

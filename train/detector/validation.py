@@ -1,6 +1,7 @@
 """Validation of the detector: held-out photos with the teacher's boxes, and faces."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,16 @@ import torch
 from facial_keypoints.detection.cnn import MIN_SCORE, CnnDetector
 from facial_keypoints.detection.network import DetectorNet
 from facial_keypoints.landmarks.network import fold_batch_norm
+from train.detector.data import Scene
 from train.detector.dataset import PhotoStore, TrainingData
-from train.detector.metrics import match_scene, together
+from train.detector.metrics import Matches, match_scene, together
 
 #: Boxes over so low a score count: average precision wants the whole curve.
 LEAST_SCORE = 0.05
 #: Sides of the faces that count in photos, pixels.
 SIDES = (16.0, math.inf)
+#: Photos that the detector gets together.
+PHOTOS = 64
 
 
 class Validation:
@@ -39,29 +43,29 @@ class Validation:
         """
         network = fold_batch_norm(network.eval()).to(memory_format=torch.channels_last)
         detector = CnnDetector(network.to(precision), min_score=LEAST_SCORE)
-        photos = together(
-            [
-                match_scene(detector(self.photo_store[n]), scene, SIDES)
-                for n, scene in enumerate(self.photos)
-            ]
-        )
+        photos = _matches(detector, self.photo_store, self.photos, SIDES)
         scores = {"ap": photos.average_precision(), "recall": photos.recall(0.3)}
         if self.faces:
-            crops = together(
-                [
-                    match_scene(detector(self.face_store[n]), scene)
-                    for n, scene in enumerate(self.faces)
-                ]
-            )
+            crops = _matches(detector, self.face_store, self.faces)
             scores["crops_ap"], scores["crops"] = crops.average_precision(), crops.recall(0.3)
         if self.profiles:  # other faces in their background have no labels: no precision
-            profiles = together(
-                [
-                    match_scene(detector(self.profile_store[n]), scene)
-                    for n, scene in enumerate(self.profiles)
-                ]
-            )
+            profiles = _matches(detector, self.profile_store, self.profiles)
             scores["profiles"] = profiles.recall(MIN_SCORE)
         shares = [scores[name] for name in ("ap", "crops_ap", "profiles") if name in scores]
         known = [value for value in shares if not math.isnan(value)]
         return sum(known) / max(1, len(known)), scores
+
+
+def _matches(
+    detector: CnnDetector,
+    store: PhotoStore,
+    scenes: Sequence[Scene],
+    sides: tuple[float, float] = (0.0, math.inf),
+) -> Matches:
+    """The matches of what the detector finds in photos with their faces."""
+    parts = []
+    for start in range(0, len(scenes), PHOTOS):
+        some = scenes[start : start + PHOTOS]
+        found = detector.many([store[start + n] for n in range(len(some))])
+        parts += [match_scene(one, scene, sides) for one, scene in zip(found, some, strict=True)]
+    return together(parts)
