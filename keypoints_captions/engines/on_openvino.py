@@ -6,8 +6,10 @@ and without, where several calls come at once; alone, a call is faster on one st
 """
 
 import contextlib
+import math
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, LifoQueue
@@ -32,6 +34,8 @@ from keypoints_captions.engines.ports import Ports  # noqa: E402
 
 #: Heights and widths, 1:1, 4:3, 3:2 and 16:9, that a network for any size is planned for, each when
 #: it first comes: a fifth to a third less time, for 20 MB. An answer depends on nothing else.
+#: A network for one size is planned for a single item of it, too, unless its weights are large:
+#: those are better read once for a whole batch.
 _PLANNED = {(480, 640), (640, 480), (448, 640), (640, 448), (384, 640), (640, 384), (640, 640)}
 
 #: What computes in bfloat16 wherever its weights are in it, and what does if all its inputs are.
@@ -42,6 +46,8 @@ _EITHER |= {"Concat", "Split", "Gather", "Unsqueeze"}
 _making = threading.Lock()
 _cores: list[openvino.Core] = []
 _running: list[None] = []  # an entry for each inference
+_met = -math.inf  # when two inferences last met, in seconds of `time.monotonic`
+_APART = 0.1  # seconds after that until one counts as alone again: callers that meet do so again
 
 
 def core() -> openvino.Core:
@@ -54,8 +60,8 @@ def core() -> openvino.Core:
 
 class OpenVinoEngine(Engine):
     """Runs an ONNX file. Each call takes one core, and a batch as many as are idle. A single item
-    gets all cores while nothing else runs in this process and `cores.may_use_all` allows it; its
-    answer is the same to the bit.
+    gets all cores while nothing else runs in this process, or has just now, and if
+    `cores.may_use_all` allows it; its answer is the same to the bit.
 
     file: NAME.onnx. exact: compute in float32 where the processor has a quicker format, too.
     small: where it has bfloat16, keep the weights in it, once. OpenVINO alone keeps them in
@@ -86,12 +92,16 @@ class OpenVinoEngine(Engine):
         model = self._read()
         if small and not exact and "BF16" in capabilities:
             _narrow(model)
+        free = {size for port in inputs.values() for size in port.shape if isinstance(size, str)}
+        self._any_size = not free.isdisjoint({"height", "width"})
+        self._one_by_one = free == {"batch"} and not small
+        if self._one_by_one:
+            model.reshape({name: [1, *port.shape[1:]] for name, port in inputs.items()})
         self._any = _Plan(model, self._settings, self._cores)
         precision = core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
         self.name = f"OpenVINO {'f32' if exact else 'i8' if self._ranges else precision}"
         self._planned: dict[tuple[int, int], _Plan] = {}
         self._planning = threading.Lock()
-        self._any_size = any({"height", "width"} & set(port.shape) for port in inputs.values())
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         count = len(next(iter(inputs.values())))
@@ -103,7 +113,7 @@ class OpenVinoEngine(Engine):
                 parts = self._run(inputs, [plan.wide], 1)
             else:
                 with plan.narrow(min(count, self._cores)) as requests:
-                    each = 1 if is_planned else -(-count // len(requests))
+                    each = 1 if is_planned or self._one_by_one else -(-count // len(requests))
                     parts = self._run(inputs, requests, each)
         whole = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
         return dict(zip(self.outputs, whole, strict=True))
@@ -200,10 +210,15 @@ class _Plan:
 
 @contextlib.contextmanager
 def _inference() -> Iterator[bool]:
-    """Counts an inference while it runs; gives whether it is the only one of this process."""
+    """Counts an inference while it runs; gives whether it is the only one of this process, and no
+    two have met just now."""
+    global _met
     _running.append(None)
     try:
-        yield len(_running) == 1
+        now = time.monotonic()
+        if len(_running) > 1:
+            _met = now
+        yield now - _met > _APART
     finally:
         _running.pop()
 
