@@ -40,24 +40,29 @@ def has_byte_products(capabilities: list[str], processor: Path = _PROCESSOR) -> 
 
 
 def compute_in_bytes(model: openvino.Model, ranges: Ranges) -> None:
-    """Lets the convolutions named compute on bytes; in place."""
+    """Lets the convolutions named compute on bytes; in place. What else reads the same numbers, a
+    shortcut for instance, reads the bytes too, so that they are written once."""
     for node in model.get_ordered_ops():
         name = node.get_friendly_name().split("/")[0]
         if node.get_type_name() == "Convolution" and name in ranges:
-            low, high = (np.float32(end) for end in ranges[name])
-            _round(node.input(0), low, high, _STEPS)
-            greatest = _greatest(node.input_value(1).get_node())
-            _round(node.input(1), -greatest, greatest, _WEIGHT_STEPS)
+            read, weights = node.input_values()
+            if read.get_node().get_type_name() != "FakeQuantize":
+                low, high = (np.float32(end) for end in ranges[name])
+                _round(read, low, high, _STEPS)
+            greatest = _greatest(weights.get_node())
+            _round(weights, -greatest, greatest, _WEIGHT_STEPS)
     model.validate_nodes_and_infer_types()
 
 
 def _round(
-    value: openvino.Input, low: np.ndarray | np.float32, high: np.ndarray | np.float32, steps: int
+    value: openvino.Output, low: np.ndarray | np.float32, high: np.ndarray | np.float32, steps: int
 ) -> None:
-    """Puts a rounding to so many steps before a node's input."""
+    """Rounds a value to so many steps for all that reads it."""
+    readers = value.get_target_inputs()
     ends = opset13.constant(low), opset13.constant(high)
-    rounded = opset13.fake_quantize(value.get_source_output(), *ends, *ends, steps)
-    value.replace_source_output(rounded.output(0))
+    rounded = opset13.fake_quantize(value, *ends, *ends, steps)
+    for reader in readers:
+        reader.replace_source_output(rounded.output(0))
 
 
 def _greatest(weights: openvino.Node) -> np.ndarray:

@@ -30,6 +30,7 @@ from keypoints_captions.weights import file_facts, set_facts
 from train.command_line import program, run
 from train.export.calibration import calibration_canvases, calibration_crops, convolution_ranges
 from train.export.graphs import OPSET, to_graph
+from train.export.picture_bytes import centre
 from train.export.quantised import quantise
 from train.export.weights import StoredTensors, halve
 
@@ -70,10 +71,11 @@ POINTING = {ENCODER_NAME, DECODER_NAME}
 #: The keypoint CNN in whole numbers.
 QUANTISED = f"{NAME}_int8"
 #: How the names of the weights of convolutions begin that OpenVINO computes on bytes. The others
-#: gain little, or lose more: the first level's of faces, what places points and what places boxes.
+#: gain little, or lose more: what places points and what places boxes.
 IN_BYTES = {
     NAME: (
-        *(f"network.stages.{level}." for level in (1, 2, 3)),
+        "network.stem.",
+        "network.stages.",
         *(f"network.points.{part}." for part in ("narrow", "lateral", "smooth")),
     ),
     DETECTOR_NAME: ("network.stem.", "network.stages."),
@@ -93,6 +95,7 @@ def export(name: str, folder: Path) -> None:
         graph = to_graph(module)
         ranges = {}
         if graph_name == NAME:
+            centre(graph.graph)
             crops = calibration_crops(folder)
             facts[QUANTISED] = _write(quantise(graph, crops), folder / f"{QUANTISED}.onnx", module)
             ranges = convolution_ranges(graph, IN_BYTES[NAME], crops)

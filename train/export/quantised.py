@@ -19,9 +19,10 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from train.export.picture_bytes import MIDDLE, constants_of, normalising
+
 #: What computes on bytes.
 _BYTE_OPERATORS = ["Conv", "Add", "Relu", "Resize", "AveragePool"]
-_MIDDLE = 128  # the byte that stands for zero in the first convolution
 
 
 class _Crops(CalibrationDataReader):
@@ -36,7 +37,7 @@ def quantise(graph: onnx.ModelProto, crops: np.ndarray) -> onnx.ModelProto:
     """The graph with its convolutions in 8 bits.
 
     Args:
-        graph: of `WholeKeypointNet`, float32.
+        graph: of `WholeKeypointNet`, float32, after `picture_bytes.centre`.
         crops: (N, S, S, 3) uint8 RGB faces to learn the ranges from.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -44,8 +45,6 @@ def quantise(graph: onnx.ModelProto, crops: np.ndarray) -> onnx.ModelProto:
         onnx.save(graph, whole)
         quant_pre_process(whole, ready, skip_symbolic_shape=True)
         prepared = onnx.load(ready)
-        _centre(prepared.graph)
-        onnx.save(prepared, ready)
         extremes = np.stack([np.full_like(crops[0], value) for value in (0, 255)])
         quantize_static(
             ready,
@@ -70,56 +69,18 @@ def _last(graph: onnx.GraphProto) -> list[str]:
     return names[names.index(convolution) :]
 
 
-def _consumer(graph: onnx.GraphProto, value: str) -> onnx.NodeProto:
-    """The only node that reads the value."""
-    (node,) = (node for node in graph.node if value in node.input)
-    return node
-
-
-def _normalising(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The nodes from the picture's bytes in planes to the first convolution, without it."""
-    (cast,) = (node for node in graph.node if node.op_type == "Cast")
-    nodes = [cast]
-    while nodes[-1].op_type != "Conv":
-        nodes.append(_consumer(graph, nodes[-1].output[0]))
-    return nodes[:-1]
-
-
-def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
-    return {tensor.name: tensor for tensor in graph.initializer}
-
-
-def _set(tensor: onnx.TensorProto, values: np.ndarray) -> None:
-    tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float32), tensor.name))
-
-
-def _centre(graph: onnx.GraphProto) -> None:
-    """Takes `_MIDDLE` from the bytes in place of the mean; the first convolution's bias makes up
-    for it."""
-    _, subtract, divide = _normalising(graph)
-    convolution = _consumer(graph, divide.output[0])
-    constants = _constants(graph)
-    mean, std, weight, bias = (
-        onnx.numpy_helper.to_array(constants[name])
-        for name in (subtract.input[1], divide.input[1], *convolution.input[1:])
-    )
-    shift = ((_MIDDLE - mean) / std).reshape(1, -1, 1, 1)
-    _set(constants[convolution.input[2]], bias + (weight * shift).sum(axis=(1, 2, 3)))
-    _set(constants[subtract.input[1]], np.full_like(mean, _MIDDLE))
-
-
 def _take_bytes(graph: onnx.GraphProto) -> None:
     """Lets the first convolution read the picture's bytes, where normalising them and making bytes
     of that again changes none."""
-    nodes = _normalising(graph)
+    nodes = normalising(graph)
     cast, _, divide, make_bytes, read_bytes = nodes
-    constants = _constants(graph)
+    constants = constants_of(graph)
     scale, zero, std = (
         onnx.numpy_helper.to_array(constants[name])
         for name in (*make_bytes.input[1:], divide.input[1])
     )
-    if not (np.allclose(scale * std, 1, rtol=1e-5, atol=0) and zero == _MIDDLE):
-        raise ValueError(f"expected bytes around {_MIDDLE}, got {zero} at a scale of {scale}")
+    if not (np.allclose(scale * std, 1, rtol=1e-5, atol=0) and zero == MIDDLE):
+        raise ValueError(f"expected bytes around {MIDDLE}, got {zero} at a scale of {scale}")
     read_bytes.input[0] = cast.input[0]
     for node in nodes[:-1]:
         graph.node.remove(node)
