@@ -50,9 +50,9 @@ class Preprocessing:
         """(B, size, size, 3) uint8 RGB to (B, 3, size, size) float32, channels last."""
         import torch
 
-        mean = torch.tensor(self.mean, device=squares.device) * 255
-        std = torch.tensor(self.std, device=squares.device) * 255
-        return ((squares.float() - mean) / std).permute(0, 3, 1, 2)
+        mean = torch.tensor(self.mean, device=squares.device).view(3, 1, 1) * 255
+        std = torch.tensor(self.std, device=squares.device).view(3, 1, 1) * 255
+        return (squares.permute(0, 3, 1, 2).float() - mean) / std
 
     def to_dict(self) -> dict[str, object]:
         return {
