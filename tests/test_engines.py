@@ -24,6 +24,7 @@ from tests.caption_world import make_captioner
 pytest.importorskip("openvino", reason="no package of it for this machine")
 import openvino
 
+from keypoints_captions.engines.in_bfloat16 import compute_in_bfloat16
 from keypoints_captions.engines.in_bytes import compute_in_bytes, has_byte_products
 from keypoints_captions.engines.on_openvino import (
     _PLANNED,
@@ -125,6 +126,27 @@ def test_weights_in_bfloat16_change_little(examples: Path) -> None:
     spoken = np.isfinite(known.log_probabilities)
     apart = said.log_probabilities[spoken] - known.log_probabilities[spoken]
     assert np.abs(apart).mean() < 0.05
+
+
+@pytest.mark.parametrize("has_disk", [True, False])
+def test_weights_are_read_again_after_their_memory_was_given_back(
+    has_disk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError("no space left")
+
+    if not has_disk:
+        monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    graph = find_weights(None, "captioning_decoder").with_name("captioning_decoder_start.onnx")
+    model = openvino.Core().read_model(graph)
+    originals = compute_in_bfloat16(model)
+    grid = np.random.default_rng(0).random((1, 64, 2048), np.float32)
+    first, second = (openvino.compile_model(model, "CPU")([grid])["places"] for _ in range(2))
+    originals.give_back()
+    third = openvino.compile_model(model, "CPU")([grid])["places"]
+    assert np.abs(first).max() > 0
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first, third)
 
 
 @pytest.mark.parametrize("size", [min(_PLANNED), (64, 96)])

@@ -20,11 +20,10 @@ import numpy as np
 # OpenVINO reports its use to its makers where this package can be imported, and does without it.
 sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 import openvino  # noqa: E402
-from openvino import opset13  # noqa: E402
-from openvino.op import Constant  # noqa: E402
 
 from keypoints_captions.cores import may_use_all, usable_cores  # noqa: E402
 from keypoints_captions.engines.engine import Engine  # noqa: E402
+from keypoints_captions.engines.in_bfloat16 import Originals, compute_in_bfloat16  # noqa: E402
 from keypoints_captions.engines.in_bytes import (  # noqa: E402
     Ranges,
     compute_in_bytes,
@@ -37,11 +36,6 @@ from keypoints_captions.engines.ports import Ports  # noqa: E402
 #: A network for one size is planned for a single item of it, too, unless its weights are large:
 #: those are better read once for a whole batch.
 _PLANNED = {(480, 640), (640, 480), (448, 640), (640, 448), (384, 640), (640, 384), (640, 640)}
-
-#: What computes in bfloat16 wherever its weights are in it, and what does if all its inputs are.
-_NARROW = {"Convolution", "MatMul"}
-_EITHER = {"Add", "Relu", "MaxPool", "Reshape", "Transpose"}
-_EITHER |= {"Concat", "Split", "Gather", "Unsqueeze"}
 
 _making = threading.Lock()
 _cores: list[openvino.Core] = []
@@ -90,8 +84,9 @@ class OpenVinoEngine(Engine):
         self._ranges = ranges if in_bytes else None
         self._file, self._may_widen = file, spread
         model = self._read()
+        self._originals: Originals | None = None
         if small and not exact and "BF16" in capabilities:
-            _narrow(model)
+            self._originals = compute_in_bfloat16(model)
         free = {size for port in inputs.values() for size in port.shape if isinstance(size, str)}
         self._any_size = not free.isdisjoint({"height", "width"})
         self._one_by_one = free == {"batch"} and not small
@@ -115,6 +110,8 @@ class OpenVinoEngine(Engine):
                 with plan.narrow(min(count, self._cores)) as requests:
                     each = 1 if is_planned or self._one_by_one else -(-count // len(requests))
                     parts = self._run(inputs, requests, each)
+        if self._originals:  # a plan copies them when it first runs, and for other shapes again
+            self._originals.give_back()
         whole = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
         return dict(zip(self.outputs, whole, strict=True))
 
@@ -221,33 +218,3 @@ def _inference() -> Iterator[bool]:
         yield now - _met > _APART
     finally:
         _running.pop()
-
-
-def _narrow(model: openvino.Model) -> None:
-    """Makes the weights that are stored in float16 bfloat16, and computes with them in it."""
-    float32, bfloat16 = openvino.Type.f32, openvino.Type.bf16
-    for node in model.get_ordered_ops():
-        kind, values = node.get_type_name(), node.input_values()
-        if kind == "Convert" and isinstance(stored := values[0].get_node(), Constant):
-            if stored.get_element_type() == openvino.Type.f16:
-                weights = _in_bfloat16(stored.data).output(0)
-                for target in node.output(0).get_target_inputs():
-                    target.replace_source_output(weights)
-            continue
-        if bfloat16 not in [value.get_element_type() for value in values]:
-            continue
-        numbers = [v for v in values if isinstance(v.get_node(), Constant)]
-        wide = any(v.get_element_type() == float32 for v in values if v not in numbers)
-        wanted = bfloat16 if kind in _NARROW or (kind in _EITHER and not wide) else float32
-        for place, value in enumerate(values):
-            if value.get_element_type() in {float32, bfloat16} - {wanted}:
-                node.input(place).replace_source_output(opset13.convert(value, wanted).output(0))
-        node.validate_and_infer_types()
-    model.validate_nodes_and_infer_types()
-
-
-def _in_bfloat16(values: np.ndarray) -> Constant:
-    bits = values.astype(np.float32).view(np.uint32)
-    nearest = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)  # a tie: to the even one
-    tensor = openvino.Tensor(nearest, list(values.shape), openvino.Type.bf16)
-    return Constant(tensor, shared_memory=False)
