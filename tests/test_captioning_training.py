@@ -22,7 +22,7 @@ from train.captioning.stages import STAGES
 from train.engine.batches import epoch_batches
 from train.engine.checkpoints import load_checkpoint
 from train.engine.loop import Loop
-from train.engine.options import UsageError
+from train.engine.options import UsageError, flat
 
 CPU = torch.device("cpu")
 
@@ -318,3 +318,13 @@ def test_self_critical_loss_prefers_the_better_sample() -> None:
     loss.backward()
     assert logits.grad is not None and figures["reward"] == 0.5
     assert logits.grad[0, 4] < 0 < logits.grad[1, 5]
+
+
+@pytest.mark.parametrize(
+    "recipe", sorted(Path("train/recipes").glob("*.json")), ids=lambda p: p.stem
+)
+def test_every_recipe_is_read(recipe: Path) -> None:
+    options, _ = parse(["all", "--config", str(recipe)])
+    known = flat(options)
+    for name, value in json.loads(recipe.read_text(encoding="utf-8")).items():
+        assert known[name] == (tuple(value) if isinstance(value, list) else value), name

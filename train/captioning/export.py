@@ -17,7 +17,7 @@ from captioning.votes import VoteFacts, WordVotes
 from keypoints_captions.weights import save_model
 from train.captioning.run import CaptionRun, first_decoder, set_name
 from train.captioning.words.content import content_stems
-from train.engine.checkpoints import load_checkpoint
+from train.engine.checkpoints import load_checkpoint, mean_state
 from train.engine.options import UsageError
 
 #: What a run's first decoder is called among its stages.
@@ -97,14 +97,9 @@ def average_decoder(run: CaptionRun, shares: Mapping[str, float]) -> Decoder:
     stages = {name.removesuffix(_LAST) for name in shares}
     if unknown := stages - {START, *run.order}:
         raise UsageError(f"no stage is called {', '.join(sorted(unknown))}")
-    states = [(share, _state(run, name)) for name, share in shares.items()]
+    states = [_state(run, name) for name in shares]
     decoder = run.decoder()
-    decoder.load_state_dict(
-        {
-            key: sum((share * state[key] for share, state in states), torch.tensor(0.0))
-            for key in decoder.state_dict()
-        }
-    )
+    decoder.load_state_dict(mean_state(states, list(shares.values())))
     return decoder
 
 

@@ -120,12 +120,21 @@ class TaggingTask(StageTask):
         super().__init__(name, run, batch, model.to(memory_format=torch.channels_last), groups)
         config = run.config
         self.data, self.crops, self.tag_weight = data, Preprocessing(config.crop_size), tag_weight
-        self.rows = CaptionRows(
-            run.photos, run.vocabulary, config.captions_per_photo, config.max_words
-        )
+        self.rows: CaptionRows | None = None
+        self.told: dict[str, Validation] = {}
+        if model.decoder is not None:
+            self.rows = CaptionRows(
+                run.photos, run.vocabulary, config.captions_per_photo, config.max_words
+            )
+            self.told = {
+                name: Validation(
+                    {name: photos}, run.vocabulary, data.validation[name].squares, config.bfloat16
+                )
+                for name, photos in run.validation.items()
+            }
 
     def load(self, numbers: list[int], rng: random.Random) -> TaggingBatch:
-        captions = self.rows.draw(numbers, rng) if self.model.decoder else None
+        captions = self.rows.draw(numbers, rng) if self.rows else None
         targets = torch.from_numpy(self.data.learnt.targets[numbers])
         return TaggingBatch(torch.tensor(numbers), targets, captions)
 
@@ -156,11 +165,10 @@ class TaggingTask(StageTask):
         if model.decoder is None:
             return choice, scores
         speaker = CaptionModel(model.decoder, model.encoder, preprocessing)
-        told = {}
-        for name, photos in run.validation.items():
-            source = self.data.validation[name].squares
-            told_of = Validation({name: photos}, run.vocabulary, source, run.config.bfloat16)
-            told[f"{name} CIDEr-D"] = told_of.scores(speaker, run.process.device)["cider"]
+        told = {
+            f"{name} CIDEr-D": validation.scores(speaker, run.process.device)["cider"]
+            for name, validation in self.told.items()
+        }
         return choice + sum(told.values()) / len(told), scores | told
 
     def best(self, model: Tagger) -> dict[str, Any]:

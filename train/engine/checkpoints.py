@@ -1,9 +1,11 @@
 """Checkpoint files: `last.pt`, from which a run goes on, and `best.pt`, which validation chose."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def save_checkpoint(path: Path, **state: Any) -> None:
@@ -31,3 +33,15 @@ def best_checkpoint(run: Path) -> dict[str, Any]:
     if state is None:
         raise FileNotFoundError(f"{run} holds no best.pt: train first")
     return state
+
+
+def mean_state(
+    states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]
+) -> dict[str, Tensor]:
+    """The weighted sum of state dicts of one architecture ("model soups", Wortsman et al., ICML
+    2022), a mean where the shares add up to 1; float32."""
+    weighted = list(zip(shares, states, strict=True))
+    return {
+        name: sum((share * state[name] for share, state in weighted), torch.tensor(0.0))
+        for name in states[0]
+    }

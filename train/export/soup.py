@@ -10,14 +10,13 @@ numbers its words in its own way: export the graphs and fit them again.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from keypoints_captions.weights import load_model, save_model
 from train.command_line import program, run
+from train.engine.checkpoints import mean_state
 from train.engine.options import UsageError
 
 #: Entries of a JSON that hold for any weights of the same architecture.
@@ -42,27 +41,19 @@ def soup(name: str, folders: Sequence[Path], shares: Sequence[float], output: Pa
                 f"{folder / name}: its {', '.join(different)} differ from those of "
                 f"{folders[0] / name}, so their weights have no mean"
             )
-    states = [m.state_dict for m in models]
+    states = [
+        {key: value for key, value in m.state_dict.items() if not key.startswith(_VOTES)}
+        for m in models
+    ]
     training: dict[str, Any] = {
         "mean of": [
             {"share": share, "training": m.metadata.get("training", {})}
             for m, share in zip(models, shares, strict=True)
         ]
     }
-    mean = _mean(states, [share / sum(shares) for share in shares])
+    mean = mean_state(states, [share / sum(shares) for share in shares])
     save_model(output / name, mean, facts[0] | {"training": training}, half=True)
     print(f"wrote {output / name}")
-
-
-def _mean(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
-    names = [name for name in states[0] if not name.startswith(_VOTES)]
-    return {
-        name: sum(
-            (share * state[name] for share, state in zip(shares[1:], states[1:], strict=True)),
-            shares[0] * states[0][name],
-        )
-        for name in names
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
