@@ -1,7 +1,8 @@
 """A network's large weights kept in bfloat16, once, and computed with in it.
 
-OpenVINO makes copies of them in the order that it reads best, and holds on to the originals without
-reading them again. Those are therefore in a file without a name, whose memory is given back.
+OpenVINO copies the weights into the order that it reads fastest. It keeps the originals, but does
+not read them again. So the originals are in a temporary file without a name, mapped into memory,
+and their memory is given back.
 """
 
 import mmap

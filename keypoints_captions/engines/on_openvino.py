@@ -136,7 +136,7 @@ class OpenVinoEngine(Engine):
     ) -> list[np.ndarray]:
         """Starts a request; gives the arrays that it reads, to be kept until it is done.
 
-        A dict of arrays it would take too, but look at for a tenth of a millisecond.
+        It would also take a dict of arrays, but spends a tenth of a millisecond on checking that.
         """
         read = []
         for name, values in inputs.items():

@@ -129,7 +129,7 @@ class Scst(Stage):
     gender: float = 0.0
     neighbours: int = 5  # similar photos that the contrast looks at
     cross_entropy: float = 0.0  # of people's captions, beside the reward
-    reward_workers: int = 0  # processes that reckon the rewards, for a GPU that would wait for one
+    reward_workers: int = 0  # processes that compute the rewards: one keeps a GPU waiting
 
     def prepare(self, decoder: Decoder) -> None:
         decoder.dropout.probability = self.dropout
