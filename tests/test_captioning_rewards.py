@@ -72,6 +72,16 @@ def test_agreed_words_pay_and_unused_ones_cost() -> None:
     assert part("motorcycle") == pytest.approx(-1)
 
 
+def test_phrases_of_people_pay_by_bleu() -> None:
+    def part(text: str) -> float:
+        return reward(text, RewardWeights(bleu=2.0)) - reward(text, RewardWeights())
+
+    assert part("a woman in a red hat sits") == pytest.approx(2)  # word for word
+    assert 0.3 < part("a woman with a red hat sits on a bench") < 2
+    assert part("red a on hat woman") < part("a woman on a red hat")  # the same words, in order
+    assert part("") == 0
+
+
 def test_the_wrong_sex_costs_and_a_neutral_word_does_not() -> None:
     plain, weights = RewardWeights(), RewardWeights(gender=0.5)
     assert reward("a man sits", weights) == pytest.approx(reward("a man sits", plain) - 0.5)

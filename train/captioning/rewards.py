@@ -1,8 +1,8 @@
 """Rewards of sampled captions in self-critical training.
 
-CIDEr-D alone pays for words that fit every photo of a kind. Three parts can be added to it: a
-contrast with similar photos, a share for the content words that people agree on, and gender words
-that count only where people use them.
+CIDEr-D alone pays for words that fit every photo of a kind. Four parts can be added to it: a
+contrast with similar photos, a share for the content words that people agree on, gender words
+that count only where people use them, and BLEU-4, which pays for whole phrases.
 """
 
 import atexit
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
 from captioning.people import MEN, NEUTRAL, WOMEN
 from captioning.vocabulary import END, Vocabulary
@@ -22,6 +23,9 @@ from train.captioning.words.content import content_stems, stem_shares
 MALE = MEN | {"he", "his", "him", "himself"}
 FEMALE = WOMEN | {"she", "her", "herself"}
 _AGREED = 0.6  # share of the captions with a word, from which people agree on it
+#: One is added to the counts of two words and more (Lin and Och 2004): most captions share no four
+#: words in a row with a person's, and would all earn 0.
+_SMOOTH = SmoothingFunction().method2
 
 
 class Reward(Protocol):
@@ -37,6 +41,7 @@ class RewardWeights:
     contrast: float = 0.0  # of the mean CIDEr-D against the captions of similar photos, taken away
     words: float = 0.0  # of the share of agreed content words said, less that of unused ones
     gender: float = 0.0  # taken away where people use the other sex's words only
+    bleu: float = 0.0  # of the smoothed BLEU-4 (0..1) of the caption alone
 
 
 class CaptionReward:
@@ -50,6 +55,7 @@ class CaptionReward:
     ) -> None:
         self.weights, self.neighbours = weights, neighbours.tolist()
         self.consensus = CiderD([[_ended(words) for words in photo.words] for photo in photos])
+        self.people = [photo.words for photo in photos]
         self.shares = [stem_shares(photo) for photo in photos]
         self.sexes = [sexes_told(photo.words) for photo in photos]
         self.neutral = self.consensus
@@ -64,6 +70,8 @@ class CaptionReward:
             rewards -= self.weights.contrast * np.mean(others, axis=0)
         if self.weights.words:
             rewards += self.weights.words * np.array([self._words(photo, c) for c in captions])
+        if self.weights.bleu:
+            rewards += self.weights.bleu * np.array([self._bleu(photo, c) for c in captions])
         if self.weights.gender:
             rewards = np.maximum(rewards, self._neutral(photo, captions, rewards))
             rewards -= self.weights.gender * np.array([self._wrong(photo, c) for c in captions])
@@ -76,6 +84,10 @@ class CaptionReward:
         agreed = {stem for stem, share in shares.items() if share >= _AGREED}
         found = len(agreed & said) / len(agreed) if agreed else 0.5
         return found - len(said - shares.keys()) / max(1, len(said))
+
+    def _bleu(self, photo: int, caption: Words) -> float:
+        told = _unended(caption)
+        return sentence_bleu(self.people[photo], told, smoothing_function=_SMOOTH) if told else 0.0
 
     def _neutral(self, photo: int, captions: Sequence[Words], rewards: np.ndarray) -> np.ndarray:
         """Where a caption tells nobody's sex: its reward among captions that tell none either."""

@@ -127,6 +127,7 @@ class Scst(Stage):
     contrast: float = 0.0  # the parts of the reward beside CIDEr-D, as in `RewardWeights`
     words: float = 0.0
     gender: float = 0.0
+    bleu: float = 0.0
     neighbours: int = 5  # similar photos that the contrast looks at
     cross_entropy: float = 0.0  # of people's captions, beside the reward
     reward_workers: int = 0  # processes that compute the rewards: one keeps a GPU waiting
@@ -136,7 +137,7 @@ class Scst(Stage):
         decoder.sharpen(self.sharpen)
 
     def objective(self, run: CaptionRun, source: PhotoSource) -> Objective:
-        weights = RewardWeights(self.contrast, self.words, self.gender)
+        weights = RewardWeights(self.contrast, self.words, self.gender, self.bleu)
         rewards: list[tuple[Reward, int]] = []
         for photos in run.train_sets:  # each set's own document frequencies
             neighbours = np.zeros((len(photos), 0), np.int64)
