@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from facial_keypoints.detection.detectors import Detection, strongest
-from keypoints_captions.engines.choice import load_engines
-from keypoints_captions.engines.engine import Engine, as_engine
+from keypoints_captions.engines.choice import as_engine, load_engines
+from keypoints_captions.engines.engine import Engine
 from keypoints_captions.hub import find_weights
 
 if TYPE_CHECKING:  # torch takes seconds to import, and serving on a CPU needs none

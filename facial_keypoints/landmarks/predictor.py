@@ -8,7 +8,8 @@ import numpy as np
 
 from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_photo
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
-from keypoints_captions.engines.engine import Engine, as_engine
+from keypoints_captions.engines.choice import as_engine
+from keypoints_captions.engines.engine import Engine
 
 if TYPE_CHECKING:
     from facial_keypoints.landmarks.network import KeypointNet

@@ -13,6 +13,7 @@ from keypoints_captions.weights import WeightsError, check_file, read_facts
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 #: What `engine` may be, of the models' `load`.
 ENGINES = ("auto", "openvino", "torch")
@@ -68,6 +69,18 @@ def load_engines(
     from keypoints_captions.device import pick_device
 
     return dict(in_torch(pick_device(device)))
+
+
+def as_engine(network: "Engine | nn.Module", whole: Callable[[Any], "nn.Module"]) -> Engine:
+    """An engine as it is; a torch network in PyTorch, as it is now.
+
+    whole: adds to a torch network what turns arrays into its input and its output into results.
+    """
+    if isinstance(network, Engine):
+        return network
+    from keypoints_captions.engines.on_torch import TorchEngine
+
+    return TorchEngine(whole(network))
 
 
 def _openvino(

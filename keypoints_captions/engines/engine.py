@@ -1,15 +1,10 @@
 """The one way in which this project runs a network: named arrays in, named arrays out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keypoints_captions.engines.ports import Ports
-
-if TYPE_CHECKING:
-    from torch import nn
 
 
 class Engine(ABC):
@@ -26,15 +21,3 @@ class Engine(ABC):
     @abstractmethod
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """The outputs for these inputs, which `Ports` describe; the arrays are the caller's."""
-
-
-def as_engine(network: "Engine | nn.Module", whole: Callable[[Any], "nn.Module"]) -> Engine:
-    """An engine as it is; a torch network in PyTorch, as it is now.
-
-    whole: adds to a torch network what turns arrays into its input and its output into results.
-    """
-    if isinstance(network, Engine):
-        return network
-    from keypoints_captions.engines.on_torch import TorchEngine
-
-    return TorchEngine(whole(network))
