@@ -1,6 +1,6 @@
 # make run    the web page on http://127.0.0.1:7860 (ARGS="--port 8000" and so on)
 # make test   every test (ARGS="tests/test_app.py" for some)
-# make lint   what CI checks besides: ruff, mypy, the README's figures
+# make lint   what CI checks besides: ruff, mypy, the order of imports, the README's figures
 # make format ruff's formatting
 # make audit  known holes in the packages installed; needs the network
 #
@@ -33,6 +33,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m train.evaluate readme --check
 
 audit: .venv/installed-dev

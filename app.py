@@ -8,11 +8,11 @@ from keypoints_captions.photos.reader import ignore_pillow_warnings
 from web.device.files import device_files
 from web.device.script import early_script
 from web.gradio_internals import admits, share_address
+from web.log import use_log
+from web.memory import return_memory
 from web.page import DELETE_AGE, DELETE_EVERY, build_page
 from web.server.device_route import compress_in_background, device_route
 from web.server.health import Health
-from web.server.logging import use_log
-from web.server.memory import return_memory
 from web.server.options import parse_options
 from web.server.server import Server, listen
 from web.server.site import build_site

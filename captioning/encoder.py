@@ -11,8 +11,6 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-from captioning.engine.preprocessing import Preprocessing as Preprocessing
-
 GRID_CHANNELS = 2048
 STRIDES = ("v1", "v1.5")
 _BATCH_NORM_EPSILON = 1e-5

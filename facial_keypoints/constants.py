@@ -55,9 +55,9 @@ def _markup() -> dict[str, Any]:
 
 
 def _keypoints(weights: Path | None) -> dict[str, Any]:
-    from facial_keypoints import looks, pipeline
+    from facial_keypoints import looks, pipeline, reading
     from facial_keypoints.detection import agreement
-    from facial_keypoints.landmarks import crops, predictor, reading
+    from facial_keypoints.landmarks import crops, predictor
 
     return {
         "input_size": _config(weights, pipeline.NAME)["input_size"],

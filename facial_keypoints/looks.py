@@ -23,7 +23,7 @@ from facial_keypoints.face import Face
 from facial_keypoints.geometry.boxes import inside, landmark_box
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
-from facial_keypoints.landmarks.reading import (
+from facial_keypoints.reading import (
     crops_of,
     read_detections,
     read_doubtful,

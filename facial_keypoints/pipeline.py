@@ -17,8 +17,8 @@ from facial_keypoints.detection.detectors import (
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.landmarks.reading import read_detections
 from facial_keypoints.looks import MIN_SCORE, Looks, faces_of
+from facial_keypoints.reading import read_detections
 from keypoints_captions.batches import BATCH, Outcome, run_batches
 from keypoints_captions.engines.choice import load_engines
 from keypoints_captions.engines.engine import Engine

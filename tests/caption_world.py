@@ -14,7 +14,8 @@ from torchvision.models import ResNet, resnet50
 
 from captioning.captioner import DECODER_NAME, ENCODER_NAME
 from captioning.decoder import Decoder, DecoderConfig
-from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.encoder import Encoder, fold_batch_norm
+from captioning.engine.preprocessing import Preprocessing
 from captioning.vocabulary import SPECIAL_WORDS
 from keypoints_captions.weights import save_model
 

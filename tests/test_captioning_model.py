@@ -6,8 +6,9 @@ import torch
 from torchvision.models import resnet50
 
 from captioning.decoder import Decoder, DecoderConfig
-from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.encoder import Encoder, fold_batch_norm
 from captioning.engine.in_torch import spoken
+from captioning.engine.preprocessing import Preprocessing
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import END, START, UNKNOWN, Vocabulary, join_words, tokenize
 

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from facial_keypoints.detection.comparison import DETECTOR_COLOURS, Look, draw_looks, look
+from facial_keypoints.comparison import DETECTOR_COLOURS, Look, draw_looks, look
 from facial_keypoints.detection.detectors import DETECTOR_TITLES, Detection
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from keypoints_captions.photos.reader import read_photo

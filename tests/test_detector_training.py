@@ -44,7 +44,7 @@ from train.detector.mining import Mined, add_mined, mine
 from train.engine.checkpoints import load_checkpoint
 from train.evaluate import detection as evaluate_detection
 from train.evaluate import detection_faces as evaluate_detection_faces
-from train.keypoints.data import TURNED
+from train.faces.data import TURNED
 
 TINY = ["--widths", "16", "24", "32", "32", "--depths", "1", "0", "0", "--neck", "16"]
 TINY += ["--workers", "0", "--batch-size", "8", "--canvas", "96", "--large-every", "4"]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.synthetic_faces import make_face
 from train.evaluate.keypoints_groups import groups_of, lightness, sharpness, tone, typology_angle
-from train.keypoints.data import LoadedFaces
+from train.faces.data import LoadedFaces
 
 POINTS = make_face((64, 64), 80).points
 

@@ -6,8 +6,8 @@ import pytest
 from facial_keypoints.face import Face, Pose
 from tests.synthetic_faces import make_face
 from train.evaluate.keypoints_turned import _turned_left, nearest, print_turned
+from train.faces.data import TURNED, LoadedFaces
 from train.figures import Report
-from train.keypoints.data import TURNED, LoadedFaces
 
 
 def test_the_nearest_face_counts_and_a_far_one_is_missed() -> None:

@@ -8,20 +8,20 @@ from facial_keypoints.export import to_pts
 from facial_keypoints.landmarks.markup import FLIP
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.synthetic_faces import make_face
-from train.keypoints.augment import (
-    degrade,
-    hide_background,
-    random_misplaced,
-    random_non_face,
-    random_view,
-)
-from train.keypoints.data import (
+from train.faces.background import hide_background
+from train.faces.data import (
     TURNED,
     LabelledFace,
     SourceDraw,
     read_faces,
     read_turned,
     split_by_subject,
+)
+from train.keypoints.augment import (
+    degrade,
+    random_misplaced,
+    random_non_face,
+    random_view,
 )
 
 

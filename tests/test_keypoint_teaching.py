@@ -15,9 +15,9 @@ from tests.drawn_faces import write_faces_csv
 from train.detector.data import teacher_boxes
 from train.engine.checkpoints import best_checkpoint
 from train.engine.options import UsageError
+from train.faces.data import read_faces
 from train.keypoints import unlabelled
 from train.keypoints.__main__ import main
-from train.keypoints.data import read_faces
 from train.keypoints.distil import between, coarse
 from train.keypoints.training import label_maps
 

@@ -9,8 +9,8 @@ from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
 from tests.two_processes import train_in_two
 from train.engine.checkpoints import best_checkpoint, load_checkpoint
+from train.faces.data import load_faces, read_faces
 from train.keypoints.__main__ import main
-from train.keypoints.data import load_faces, read_faces
 from train.keypoints.metrics import point_errors, predict_from_boxes
 
 TINY = ["--widths", "16", "32", "32", "32", "--depths", "1", "1", "1", "1"]

@@ -16,7 +16,7 @@ from facial_keypoints.export import Record
 from facial_keypoints.face import Face, Pose
 from tests.drawn_faces import draw_face
 from tests.synthetic_faces import make_face
-from train.keypoints.data import read_faces
+from train.faces.data import read_faces
 
 EYES = (range(36, 42), range(42, 48))
 

@@ -7,7 +7,7 @@ from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.landmarks.crops import crops_from_points, to_crop
 from facial_keypoints.landmarks.markup import FLIP, five_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.landmarks.reading import crops_of, read_detections
+from facial_keypoints.reading import crops_of, read_detections
 from keypoints_captions.engines.engine import Engine
 from keypoints_captions.engines.ports import Port
 from tests.synthetic_faces import make_face, noise_photo

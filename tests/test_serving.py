@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from web.gradio_internals import RequestQueue, use_request_queue
+from web.log import JsonLines, TextLines, log_request, size_class
 from web.models import Background
 from web.server.health import Health
-from web.server.logging import JsonLines, TextLines, log_request, size_class
 from web.server.options import AUTH, parse_options
 from web.server.request_log import RequestLog, endpoint
 from web.server.site import build_site

@@ -42,7 +42,7 @@ facts["faces"] = len(FacialKeypoints.load(device="cpu")(photo))
 facts["captions"] = len(Captioner.load(device="cpu")(photo))
 facts["for answers"] = imported("torch")
 
-from web.server.memory import return_memory
+from web.memory import return_memory
 facts["C library"], facts["memory settings"] = platform.libc_ver()[0], return_memory()
 print(json.dumps(facts))
 """

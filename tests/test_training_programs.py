@@ -9,7 +9,7 @@ import pytest
 
 from keypoints_captions.weights import WeightsError
 from train.benchmark import speed
-from train.captioning.run import CaptionConfig, pretrained_encoder
+from train.captioning.features import pretrained_encoder
 from train.command_line import run
 
 
@@ -55,7 +55,7 @@ def test_without_a_network_the_option_that_helps_is_named(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
     with pytest.raises(FileNotFoundError, match="--encoder-weights"):
-        pretrained_encoder(CaptionConfig())
+        pretrained_encoder("", "v1.5")
 
 
 @pytest.mark.parametrize(("options", "detector"), [([], "cnn"), (["--detector", "haar"], "haar")])

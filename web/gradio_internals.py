@@ -38,8 +38,7 @@ from unittest.mock import patch
 import fastapi
 from starlette.requests import Request
 
-from web.server.errors import described
-from web.server.logging import log_request
+from web.log import described, log_request
 
 _find = inspect.getfile
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, Literal, TypeVar
 
 from keypoints_captions.cores import share_cores, usable_cores
-from web.server.memory import trim_memory
+from web.memory import trim_memory
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from captioning.encoder import Preprocessing
+from captioning.engine.preprocessing import Preprocessing
 from train.captioning.data import load_set
 from train.captioning.export import export
 from train.captioning.run import CaptionConfig, CaptionRun

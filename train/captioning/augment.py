@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from captioning.encoder import Preprocessing
+from captioning.engine.preprocessing import Preprocessing
 from keypoints_captions.photos.reader import read_photo
 from train.captioning.data import CaptionedPhoto
 

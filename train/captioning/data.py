@@ -13,7 +13,7 @@ import torch
 from pycocotools.coco import COCO
 from torch import Tensor
 
-from captioning.encoder import Preprocessing
+from captioning.engine.preprocessing import Preprocessing
 from captioning.vocabulary import END, PAD, START, Vocabulary, tokenize
 
 

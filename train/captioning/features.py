@@ -5,12 +5,16 @@ import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
+from torchvision.models import ResNet50_Weights
 from tqdm import tqdm
 
-from captioning.encoder import Encoder, Preprocessing
+from captioning.encoder import Encoder, fold_batch_norm
+from captioning.engine.preprocessing import Preprocessing
 from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionedPhoto, photo_square
 from train.engine.batches import prefetch
@@ -143,3 +147,25 @@ def _prepare(folder: Path, index: dict, shape: tuple[int, int, int]) -> None:
         old.unlink()
     np.lib.format.open_memmap(folder / "grids.npy", mode="w+", dtype=np.float16, shape=shape)
     index_file.write_text(json.dumps(index), encoding="utf-8")
+
+
+def pretrained_encoder(weights: str, strides: str) -> Encoder:
+    """The ImageNet ResNet-50 that training starts from.
+
+    weights: a safetensors file; "" for torchvision's. strides: of `Encoder`.
+
+    Raises FileNotFoundError where there is none and none can be downloaded.
+    """
+    if weights:
+        state = load_file(weights)
+    else:
+        try:
+            state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+        except URLError as error:
+            raise FileNotFoundError(
+                f"torchvision's ImageNet ResNet-50 could not be downloaded ({error.reason}); "
+                "name a safetensors file of one with --encoder-weights"
+            ) from None
+    encoder = Encoder(strides)
+    encoder.load_state_dict(fold_batch_norm(state))
+    return encoder

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioning.decoder import Decoder, State
-from captioning.encoder import Encoder, Preprocessing
+from captioning.encoder import Encoder
 from captioning.engine.in_torch import TorchSpeaker, spoken
+from captioning.engine.preprocessing import Preprocessing
 from captioning.search import Rules, SearchOptions, beam_search, drain
 from captioning.vocabulary import END, PAD, START, Vocabulary
 from train.captioning.augment import augmented_square

@@ -6,19 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
-from safetensors.torch import load_file
-from torchvision.models import ResNet50_Weights
 
 from captioning.captioner import DECODER_NAME, Parts, load_parts
 from captioning.decoder import Decoder, DecoderConfig
-from captioning.encoder import Encoder, Preprocessing, fold_batch_norm
+from captioning.encoder import Encoder
+from captioning.engine.preprocessing import Preprocessing
 from captioning.ensemble import AnyDecoder, DecoderEnsemble
 from captioning.vocabulary import Vocabulary
 from train.captioning.data import load_set
-from train.captioning.features import Features, fingerprint, make_features
+from train.captioning.features import Features, fingerprint, make_features, pretrained_encoder
 from train.captioning.text import load_text
 from train.engine.checkpoints import load_checkpoint
 from train.engine.processes import Process
@@ -138,7 +136,9 @@ class CaptionRun:
             encoder = Encoder(state.get("strides", self.config.encoder_strides))
             encoder.load_state_dict(state["encoder"])
             return encoder
-        return copy.deepcopy(self.start.encoder) if self.start else pretrained_encoder(self.config)
+        if self.start:
+            return copy.deepcopy(self.start.encoder)
+        return pretrained_encoder(self.config.encoder_weights, self.config.encoder_strides)
 
     def votes(self) -> dict[str, Any] | None:
         """What the stage of the votes left, as its task's `best` tells."""
@@ -173,26 +173,6 @@ def _last(checkpoints: Sequence[Path], part: str) -> dict[str, Any] | None:
         if state and part in state:
             return state
     return None
-
-
-def pretrained_encoder(config: CaptionConfig) -> Encoder:
-    """The ImageNet ResNet-50 that training starts from.
-
-    Raises FileNotFoundError where there is none and none can be downloaded.
-    """
-    if config.encoder_weights:
-        state = load_file(config.encoder_weights)
-    else:
-        try:
-            state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
-        except URLError as error:
-            raise FileNotFoundError(
-                f"torchvision's ImageNet ResNet-50 could not be downloaded ({error.reason}); "
-                "name a safetensors file of one with --encoder-weights"
-            ) from None
-    encoder = Encoder(config.encoder_strides)
-    encoder.load_state_dict(fold_batch_norm(state))
-    return encoder
 
 
 def first_decoder(decoder: AnyDecoder) -> Decoder:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from captioning.encoder import Preprocessing
+from captioning.engine.preprocessing import Preprocessing
 from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionedPhoto, photo_square
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from captioning.encoder import Preprocessing
+from captioning.engine.preprocessing import Preprocessing
 from train.captioning.data import CaptionedPhoto, photo_square
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from torch import nn
 
 from captioning.decoder import Decoder
-from captioning.encoder import Encoder, Preprocessing
+from captioning.encoder import Encoder
+from captioning.engine.preprocessing import Preprocessing
 from captioning.votes import GridVotes
 from train.captioning.objectives import (
     CachedGrids,

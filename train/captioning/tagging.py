@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from captioning.decoder import Decoder
-from captioning.encoder import Encoder, Preprocessing
+from captioning.encoder import Encoder
+from captioning.engine.preprocessing import Preprocessing
 from captioning.vocabulary import PAD
 from captioning.votes import GridVotes
 from train.captioning.data import CaptionedPhoto, CaptionRows

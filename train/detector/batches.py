@@ -13,8 +13,8 @@ from train.detector.canvas import Canvas, Picture
 from train.detector.data import Scene
 from train.detector.dataset import PhotoStore, TrainingData
 from train.engine.processes import Process
-from train.keypoints.augment import hide_background
-from train.keypoints.data import TURNED, SourceDraw
+from train.faces.background import hide_background
+from train.faces.data import TURNED, SourceDraw
 from train.picture_effects import Rng
 
 Key = tuple[int, int, int]  # epoch, number, side of the canvas

@@ -15,7 +15,7 @@ from keypoints_captions.photos.reader import read_photo
 from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
 from train.detector.mining import Mined, add_mined
 from train.engine.batches import prefetch
-from train.keypoints.data import TURNED, LabelledFace, read_faces, read_turned, split_by_subject
+from train.faces.data import TURNED, LabelledFace, read_faces, read_turned, split_by_subject
 
 #: Degrees of yaw from which a face turned by a program is a profile.
 PROFILE = 60

@@ -13,7 +13,7 @@ import numpy as np
 from facial_keypoints.detection.detectors import QUICK, THOROUGH, HaarDetector, HaarPass
 from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
 from train.command_line import program, run
-from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
+from train.faces.data import LoadedFaces, load_faces, read_faces, split_by_subject
 
 
 def box_offsets(faces: LoadedFaces, look: HaarPass) -> np.ndarray:

@@ -15,7 +15,7 @@ from train.detector.canvas import Canvas
 from train.detector.data import Scene
 from train.detector.dataset import PhotoStore
 from train.detector.metrics import match_scene
-from train.keypoints.sheet import write_picture
+from train.faces.pictures import write_picture
 
 _LEARNT, _IGNORED, _FOUND = (90, 255, 90), (255, 190, 60), (255, 60, 60)  # RGB
 _CELL = 320  # pixels

@@ -24,7 +24,7 @@ from keypoints_captions.engines import on_torch
 from keypoints_captions.photos.reader import read_photo
 from train.captioning.data import load_set, photo_square
 from train.export.__main__ import NETWORKS
-from train.keypoints.data import read_faces
+from train.faces.data import read_faces
 
 BATCH = 32
 

@@ -18,37 +18,39 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from captioning.caption import Caption
 from captioning.captioner import WEIGHTS, Captioner
-from captioning.engine.speaker import Photos
 from captioning.options import SearchOptions
 from captioning.vocabulary import tokenize
 from keypoints_captions.cores import usable_cores
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
-from train.captioning.metrics import CiderD, Scores, score_captions
+from train.captioning.metrics import CiderD, Scores
 from train.captioning.sheet import Cell, write_sheet
 from train.captioning.words.figures import (
     AGREED,
     WORD_COLUMNS,
-    Told,
     WordFigures,
     measure,
     people_figures,
     word_cells,
 )
+from train.captioning.words.inference import (
+    TRAINING,
+    VALIDATION,
+    look,
+    say,
+    score,
+    squares_of,
+    told,
+)
 from train.captioning.words.retrieval import CaptionRetrieval
-from train.engine.batches import prefetch
 from train.figures import Column, Report, add_card_argument
 
-VALIDATION = ("coco_val", "flickr8k_val")
-TRAINING = ("coco_train", "flickr8k_train")
-_BATCH = 32
 _TIMED = 50  # photos, one at a time
 
 
@@ -124,41 +126,6 @@ def run(options: argparse.Namespace) -> None:
         print_times(report, list(models.values())[-1], sets["coco_val"])
 
 
-def score(photos: Sequence[CaptionedPhoto], captions: Sequence[str]) -> Scores:
-    return score_captions([photo.captions for photo in photos], captions)
-
-
-def look(captioner: Captioner, photos: Sequence[CaptionedPhoto]) -> tuple[list[Photos], float]:
-    """The photos encoded, in batches, and the seconds it took without reading the files."""
-    seen, seconds = [], 0.0
-    for squares in _squares(captioner, photos):
-        since = time.perf_counter()
-        seen.append(captioner.look_at(squares))
-        seconds += time.perf_counter() - since
-    return seen, seconds
-
-
-def say(
-    captioner: Captioner, seen: Sequence[Photos], search: SearchOptions
-) -> tuple[list[Caption], float]:
-    """The best caption of each photo, and the seconds it took."""
-    since = time.perf_counter()
-    captions = [found[0] for batch in seen for found in captioner.caption(batch, search)]
-    return captions, time.perf_counter() - since
-
-
-def told(captions: Sequence[Caption]) -> list[Told]:
-    """The captions with the chances stated under their words, the model's own where the weights
-    have no calibration."""
-    return [
-        Told(
-            [word.word for word in caption.words],
-            [w.probability if w.confidence is None else w.confidence for w in caption.words],
-        )
-        for caption in captions
-    ]
-
-
 def nearest_captions(
     captioner: Captioner, data: Path, sets: dict[str, list[CaptionedPhoto]]
 ) -> dict[str, list[str]]:
@@ -176,20 +143,11 @@ def nearest_captions(
 def _pooled(captioner: Captioner, photos: Sequence[CaptionedPhoto]) -> np.ndarray:
     """Unit vectors, (N, 2048) float32."""
     rows = []
-    for squares in _squares(captioner, photos):
+    for squares in squares_of(captioner, photos):
         grid = captioner.speaker.encoder(squares=np.stack(squares))["grid"]
         pooled = grid.mean(axis=1)
         rows.append(pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
     return np.concatenate(rows)
-
-
-def _squares(captioner: Captioner, photos: Sequence[CaptionedPhoto]) -> Iterator[list[np.ndarray]]:
-    def load(start: int) -> list[np.ndarray]:
-        return [
-            photo_square(photo, captioner.preprocessing) for photo in photos[start : start + _BATCH]
-        ]
-
-    return prefetch(range(0, len(photos), _BATCH), load, 2, 2)
 
 
 def print_scores(

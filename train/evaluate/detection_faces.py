@@ -14,8 +14,8 @@ from facial_keypoints.landmarks.markup import five_points, interocular_distance
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints
 from train.detector.metrics import match, overlaps
+from train.faces.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.figures import Column, Report
-from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.keypoints.metrics import point_errors
 
 #: Of the whole picture, the sides of pasted test faces' landmark boxes.

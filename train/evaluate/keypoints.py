@@ -17,8 +17,7 @@ from facial_keypoints.landmarks.predictor import TOLERANCE, Keypoints
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from keypoints_captions.engines.engine import Engine
 from train.evaluate.keypoints_turned import print_rolled, print_turned
-from train.figures import Column, Report, add_card_argument
-from train.keypoints.data import (
+from train.faces.data import (
     TURNED,
     LoadedFaces,
     load_faces,
@@ -26,6 +25,8 @@ from train.keypoints.data import (
     read_turned,
     split_by_subject,
 )
+from train.faces.pictures import draw_points, write_picture
+from train.figures import Column, Report, add_card_argument
 from train.keypoints.metrics import (
     area_under_curve,
     calibration,
@@ -35,7 +36,6 @@ from train.keypoints.metrics import (
     predict_from_boxes,
 )
 from train.keypoints.non_faces import TRAINING_PHOTOS, read_non_faces
-from train.keypoints.sheet import draw_points, write_picture
 
 YAW_BANDS = ((0, 15), (15, 30), (30, 90))  # degrees
 

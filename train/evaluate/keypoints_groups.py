@@ -16,8 +16,8 @@ import numpy as np
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.predictor import TOLERANCE
 from facial_keypoints.pipeline import FacialKeypoints
+from train.faces.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.figures import Cell, Column, Report, add_card_argument
-from train.keypoints.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.keypoints.metrics import failure_rate, point_errors, predict_from_boxes
 
 #: Least ITA in degrees of a group -> its name, the lightest first.

@@ -8,8 +8,8 @@ import numpy as np
 
 from facial_keypoints.face import Face
 from facial_keypoints.pipeline import FacialKeypoints
+from train.faces.data import LoadedFaces
 from train.figures import Column, Report
-from train.keypoints.data import LoadedFaces
 from train.keypoints.metrics import box_errors, point_errors
 
 #: Degrees of yaw, without sign.

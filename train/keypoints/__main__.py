@@ -24,7 +24,7 @@ from train.engine.cnn import export
 from train.engine.loop import Loop
 from train.engine.options import UsageError, add_config_arguments, config_from_arguments
 from train.engine.processes import process_group
-from train.keypoints.data import UNLABELLED, Split, read_faces, read_turned, split_by_subject
+from train.faces.data import UNLABELLED, Split, read_faces, read_turned, split_by_subject
 from train.keypoints.distil import StudentConfig, StudentTask
 from train.keypoints.non_faces import read_non_faces
 from train.keypoints.sheet import write_sheet

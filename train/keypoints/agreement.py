@@ -19,17 +19,17 @@ from tqdm import tqdm
 from facial_keypoints.detection import agreement
 from facial_keypoints.detection.detectors import EagerDetector
 from facial_keypoints.geometry.boxes import landmark_box
-from facial_keypoints.landmarks.reading import crops_of, read_detections, read_doubtful
 from facial_keypoints.looks import MIN_SCORE, MIN_SCORE_FIRST, MOST_DOUBTFUL
 from facial_keypoints.pipeline import NAME, FacialKeypoints
+from facial_keypoints.reading import crops_of, read_detections, read_doubtful
 from keypoints_captions.hub import find_weights
 from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
 from train.detector.data import photos_of, read_scenes, split_scenes
 from train.detector.dataset import PROFILE
 from train.detector.metrics import overlaps
+from train.faces.data import read_faces, read_turned, split_by_subject
 from train.figures import Cell, Column, Report
-from train.keypoints.data import read_faces, read_turned, split_by_subject
 from train.keypoints.face_score import NEAR_OVERLAP
 
 WEIGHTS = (0.0, 1.0, 1.5, 2.0, 3.0)

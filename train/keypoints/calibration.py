@@ -33,14 +33,14 @@ from facial_keypoints.landmarks.predictor import TOLERANCE
 from keypoints_captions.weights import load_model, save_model
 from train.command_line import UsageError, program, run
 from train.engine.options import add_config_arguments, config_from_arguments
-from train.keypoints.augment import jitter
-from train.keypoints.data import (
+from train.faces.data import (
     LabelledFace,
     load_faces,
     read_faces,
     read_turned,
     split_by_subject,
 )
+from train.keypoints.augment import jitter
 from train.keypoints.metrics import calibration_error
 
 

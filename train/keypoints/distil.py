@@ -11,7 +11,7 @@ from torch import Tensor
 
 from facial_keypoints.landmarks.markup import FLIP
 from facial_keypoints.landmarks.network import KeypointNet, preprocess
-from train.keypoints.data import UNLABELLED
+from train.faces.data import UNLABELLED
 from train.keypoints.teacher import beliefs, load_teacher
 from train.keypoints.training import KeypointTask, label_maps
 from train.keypoints.views import TrainConfig

@@ -41,7 +41,7 @@ from train.detector.metrics import OVERLAP, overlaps
 from train.detector.mining import LEAST_SCORE
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.engine.processes import Process
-from train.keypoints.data import read_faces, read_turned, split_by_subject
+from train.faces.data import read_faces, read_turned, split_by_subject
 from train.keypoints.views import NonFaces, RandomViews, TrainConfig, batch_keys
 
 #: Intersection over union with a face from which a box is no place without one.

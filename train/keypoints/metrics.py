@@ -7,7 +7,7 @@ from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.landmarks.network import KeypointNet
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 from keypoints_captions.engines.engine import Engine
-from train.keypoints.data import TURNED, LoadedFaces
+from train.faces.data import TURNED, LoadedFaces
 
 #: NME over which a face counts as failed, and up to which AUC integrates, in %.
 FAILURE = 8.0

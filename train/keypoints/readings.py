@@ -3,7 +3,7 @@
     python -m train.keypoints.readings --data FACES
 
 From the detector's box of each validation face, and of its mirror image: what other ways of reading
-would give than that of `facial_keypoints.landmarks.reading`, which is the one marked as in use. A
+would give than that of `facial_keypoints.reading`, which is the one marked as in use. A
 way that prefers one side by chance, as it may on so few faces, gains nothing by it here.
 """
 
@@ -18,13 +18,11 @@ from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.crops import crops_from_points
 from facial_keypoints.landmarks.markup import FLIP
 from facial_keypoints.landmarks.predictor import MOST_CROPS, KeypointPredictor, Keypoints
-from facial_keypoints.landmarks.reading import crops_of, read_detections
 from facial_keypoints.pipeline import FacialKeypoints
+from facial_keypoints.reading import crops_of, read_detections
 from train.command_line import program, run
 from train.detector.metrics import overlaps
-from train.figures import Column, Report
-from train.keypoints.agreement import FOUND_OVERLAP
-from train.keypoints.data import (
+from train.faces.data import (
     TURNED,
     LabelledFace,
     LoadedFaces,
@@ -33,6 +31,8 @@ from train.keypoints.data import (
     read_turned,
     split_by_subject,
 )
+from train.figures import Column, Report
+from train.keypoints.agreement import FOUND_OVERLAP
 from train.keypoints.metrics import summary
 
 Way = Callable[[KeypointPredictor, Sequence[np.ndarray], Sequence[Detection]], Keypoints]

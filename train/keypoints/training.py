@@ -17,7 +17,7 @@ from facial_keypoints.landmarks.network import (
 )
 from train.engine.cnn import CnnTask, total
 from train.engine.processes import Process, unwrap
-from train.keypoints.data import Split, load_faces
+from train.faces.data import Split, load_faces
 from train.keypoints.metrics import predict_from_boxes, summary
 from train.keypoints.views import NonFaces, RandomViews, TrainConfig, batch_keys
 

@@ -22,8 +22,8 @@ from facial_keypoints.pipeline import FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
 from train.detector.data import DOUBTFUL, TeacherFace, landmark_boxes, photos_of, read_teacher
-from train.keypoints.data import CONTEXT, UNLABELLED
-from train.keypoints.sheet import write_picture
+from train.faces.data import CONTEXT, UNLABELLED
+from train.faces.pictures import write_picture
 
 #: Face score under which a face is left out.
 SURE = 0.9

@@ -9,20 +9,20 @@ from torch.utils.data import Dataset
 from facial_keypoints.geometry.pose import estimate_pose
 from train.engine.cnn import CnnConfig
 from train.engine.processes import Process
-from train.keypoints.augment import (
-    hide_background,
-    random_false_alarm,
-    random_misplaced,
-    random_non_face,
-    random_view,
-)
-from train.keypoints.data import (
+from train.faces.background import hide_background
+from train.faces.data import (
     TURNED,
     UNLABELLED,
     LabelledFace,
     LoadedFaces,
     SourceDraw,
     load_faces,
+)
+from train.keypoints.augment import (
+    random_false_alarm,
+    random_misplaced,
+    random_non_face,
+    random_view,
 )
 
 

@@ -14,7 +14,7 @@ from web.keypoints.answer import PhotoAnswer
 from web.models import MODELS, Background
 
 if TYPE_CHECKING:
-    from facial_keypoints.detection.comparison import Look
+    from facial_keypoints.comparison import Look
     from web.keypoints.model import Ready
 
 _INTRODUCTION = (
@@ -41,9 +41,7 @@ class Comparison(LazyFold):
     def _look(self, answer: PhotoAnswer | None) -> list[Any]:
         if answer is None:
             return ["", None]
-        from facial_keypoints.detection import (
-            comparison,  # here, because torch takes seconds to import
-        )
+        from facial_keypoints import comparison  # here, because OpenVINO takes time to import
 
         ready = self._ready.get()
         try:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-import traceback
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.log import described
 
 _log = logging.getLogger(__name__)
 _SENTENCE = "This request cannot be answered; reload the page."
@@ -40,10 +41,3 @@ class LastResort:
             _log.error("a request failed: %s", described(error))
             if not answering:
                 await JSONResponse({"detail": _SENTENCE}, status_code=500)(scope, receive, send)
-
-
-def described(error: BaseException) -> str:
-    """The error's type and the line that raised it, without any of the visitor's data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{where}"

@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from web.server.logging import FORMATS
+from web.log import FORMATS
 
 #: Environment variable for name and password: the list of processes shows command lines.
 AUTH = "PHOTO_PAGE_AUTH"

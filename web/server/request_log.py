@@ -5,7 +5,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.server.logging import log_request
+from web.log import log_request
 
 #: Gradio's paths; what follows them may be a visitor's data.
 _ENDPOINT = re.compile(

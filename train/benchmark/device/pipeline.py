@@ -18,8 +18,8 @@ from train.benchmark.device.pipeline_server import Shelf, serving
 from train.benchmark.live import Answer, Show, fit_delay, jitter_of
 from train.benchmark.moving_face import Film, Place
 from train.benchmark.running_app import CHROMIUM, CHROMIUM_ARGUMENTS
+from train.faces.data import load_faces, read_faces, split_by_subject
 from train.figures import AddRow, Report, add_card_argument
-from train.keypoints.data import load_faces, read_faces, split_by_subject
 from train.keypoints.metrics import point_errors
 from web.device.engine import engine_files, engine_folder
 

@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from captioning.captioner import Captioner
-from captioning.encoder import Preprocessing
+from captioning.engine.preprocessing import Preprocessing
 from captioning.options import SearchOptions
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
 from train.captioning.sheet import Cell, write_sheet
+from train.captioning.words.inference import look, say
 from train.command_line import program, run
 from train.engine.options import UsageError
-from train.evaluate.captioning import look, say
 
 _ON_A_SHEET = 20
 _KEY, _VERDICTS = "key.json", "verdicts.txt"

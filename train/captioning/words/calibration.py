@@ -34,11 +34,11 @@ from train.captioning.words.figures import (
     is_content,
     measure,
 )
+from train.captioning.words.inference import look
 from train.captioning.words.sure import Drawn, Recorder, cross_settled, fit_sure, settled
 from train.captioning.words.synonyms import agree
 from train.captioning.words.validation import read_options
 from train.command_line import run
-from train.evaluate.captioning import look
 from train.figures import Column
 
 _FOLDS = 5

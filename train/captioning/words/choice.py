@@ -25,9 +25,9 @@ from train.captioning.data import CaptionedPhoto, load_set
 from train.captioning.metrics import CiderD
 from train.captioning.words.content import content_stems
 from train.captioning.words.figures import Told, measure
+from train.captioning.words.inference import TRAINING, look, score
 from train.captioning.words.validation import FitOptions, read_options
 from train.command_line import UsageError, run
-from train.evaluate.captioning import TRAINING, look, score
 from train.figures import Column, Report
 
 _FOLDS = 5

@@ -25,17 +25,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from captioning.encoder import GRID_CHANNELS, Encoder, Preprocessing
+from captioning.encoder import GRID_CHANNELS, Encoder
+from captioning.engine.preprocessing import Preprocessing
 from captioning.vocabulary import Vocabulary
 from keypoints_captions.weights import load_model, save_model
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
-from train.captioning.features import Features, encode, fingerprint
-from train.captioning.run import CaptionConfig, pretrained_encoder
+from train.captioning.features import Features, encode, fingerprint, pretrained_encoder
 from train.captioning.words.figures import recall
+from train.captioning.words.inference import TRAINING, VALIDATION
 from train.command_line import program, run
 from train.engine.batches import epoch_batches, prefetch
 
-TRAINING, VALIDATION = ("coco_train", "flickr8k_train"), ("coco_val", "flickr8k_val")
 SIZE = 160  # pixels of the squares: half the work of ImageNet's 224
 POOLED = 2 * GRID_CHANNELS  # mean and maximum over the grid
 _NAME = "retrieval"
@@ -252,10 +252,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         features = PooledFeatures(options.output, None, kind=options.features.resolve().name)
         features.take(Features(options.features, views=1))
     else:
-        config_of_encoder = CaptionConfig(
-            encoder_weights=options.encoder_weights, encoder_strides=options.encoder_strides
-        )
-        features = PooledFeatures(options.output, pretrained_encoder(config_of_encoder))
+        encoder = pretrained_encoder(options.encoder_weights, options.encoder_strides)
+        features = PooledFeatures(options.output, encoder)
     photos = [photo for name in TRAINING for photo in sets[name]]
     counts = Counter(word for photo in photos for words in photo.words for word in words)
     vocabulary = Vocabulary.build(counts, config.min_count)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from captioning.captioner import WEIGHTS
 from train.captioning.data import CaptionedPhoto, load_set
+from train.captioning.words.inference import VALIDATION
 from train.command_line import program
-from train.evaluate.captioning import VALIDATION
 from train.figures import Report, add_card_argument
 
 

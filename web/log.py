@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from typing import Any
 
 FORMATS = ("text", "json")
@@ -69,6 +70,13 @@ def size_class(size: int) -> str:
         if size < limit:
             return name
     return ">=10MB"
+
+
+def described(error: BaseException) -> str:
+    """The error's type and the line that raised it, without any of the visitor's data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def utc(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""Faces with known points: what trainings and evaluations read, hide and draw."""
