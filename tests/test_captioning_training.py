@@ -1,4 +1,4 @@
-"""Each training stage on eight generated photos: it learns, resumes and runs in two processes."""
+"""Each training stage on eight generated photos: it learns and resumes."""
 
 import json
 from collections import Counter
@@ -12,7 +12,6 @@ from captioning.captioner import load_parts
 from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_captioner, make_world, tiny_options
-from tests.two_processes import train_in_two
 from train.captioning.__main__ import main, parse
 from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionRows, load_set
@@ -126,12 +125,6 @@ def test_reward_training_with_every_part(world: World) -> None:
         options += [f"--scst-{part}", "0.5"]
     main(["scst", *options])
     assert scores(world, "parts", "scst")["cider"] > 400
-
-
-def test_two_processes_train_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    train_in_two(main, ["xe", *tiny_options(world, "two"), "--xe-epochs", "2"], monkeypatch)
-    last = load_checkpoint(world.folder / "two" / "xe" / "last.pt", CPU)
-    assert last is not None and last["done"] and last["step"] == 2
 
 
 def test_decoder_without_attention_trains(world: World) -> None:

@@ -24,7 +24,6 @@ from facial_keypoints.landmarks.predictor import KeypointPredictor
 from keypoints_captions.model_card import Card, Metadata, read_card, write_card
 from keypoints_captions.weights import save_model
 from tests.drawn_faces import draw_face, write_faces_csv
-from tests.two_processes import train_in_two
 from train.detector.__main__ import best_network, main
 from train.detector.augment import photo_canvas
 from train.detector.batches import RandomCanvases
@@ -180,17 +179,6 @@ def test_the_clock_ends_a_run(world: Path, tmp_path: Path) -> None:
     assert state is not None
     assert state["done"]
     assert state["step"] < 1998
-
-
-def test_two_processes_train_one_model(
-    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    options = ["train", *data_options(world), *TINY, "--epochs", "2", "--epoch-canvases", "32"]
-    options += ["--checkpoints", str(tmp_path), "--weights", str(tmp_path / "both")]
-    printed = train_in_two(main, options, monkeypatch)
-    printed += capsys.readouterr().out
-    assert printed.count("epoch 2:") == 1, "only the first process reports"
-    assert load_network(tmp_path / "both").config.widths == (16, 24, 32, 32)
 
 
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:

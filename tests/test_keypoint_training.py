@@ -7,7 +7,6 @@ import torch
 
 from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
-from tests.two_processes import train_in_two
 from train.engine.checkpoints import best_checkpoint, load_checkpoint
 from train.faces.data import load_faces, read_faces
 from train.keypoints.__main__ import main
@@ -67,17 +66,6 @@ def test_a_stopped_run_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
     assert states[0]["done"] and states[1]["done"]
     for name, value in states[0]["model"].items():
         torch.testing.assert_close(value, states[1]["model"][name], msg=name)
-
-
-def test_two_processes_train_one_model(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    options = ["train", "--data", str(data), *TINY, "--epochs", "2", "--epoch-faces", "32"]
-    options += ["--checkpoints", str(tmp_path), "--weights", str(tmp_path / "both")]
-    printed = train_in_two(main, options, monkeypatch)
-    printed += capsys.readouterr().out
-    assert printed.count("epoch 2:") == 1, "only the first process reports"
-    assert load_network(tmp_path / "both").config.widths == (16, 32, 32, 32)
 
 
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:
