@@ -1,7 +1,9 @@
 """What the tests of the real page in a real browser, Debian's Chromium, share."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -81,3 +83,8 @@ def watched_page(browser: Browser, address: str, **context: Any) -> Iterator[Pag
     assert errors == [], errors
     origin = address.partition("?")[0]
     assert [url for url in asked if not url.startswith((origin, "data:", "blob:"))] == []
+
+
+def in_base64(file: Path) -> str:
+    """What `Uint8Array.fromBase64` reads there; Playwright takes a second for as many numbers."""
+    return base64.b64encode(file.read_bytes()).decode()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import BROWSER_MARKS, LIMIT, watched_page
+from tests.browser import BROWSER_MARKS, LIMIT, in_base64, watched_page
 
 pytestmark = BROWSER_MARKS
 
@@ -167,16 +167,15 @@ def test_examples_by_keyboard(page: Page) -> None:
 
 
 def test_a_photo_dropped_beside_the_box(page: Page, examples: Path) -> None:
-    data = list((examples / "admiral.jpg").read_bytes())
     page.evaluate(
         """([data, name]) => {
           const files = new DataTransfer();
-          files.items.add(new File([new Uint8Array(data)], name, {type: "image/jpeg"}));
+          files.items.add(new File([Uint8Array.fromBase64(data)], name, {type: "image/jpeg"}));
           const options = {dataTransfer: files, bubbles: true, cancelable: true};
           const drop = new DragEvent("drop", options);
           document.querySelector("h1").dispatchEvent(drop);
         }""",
-        [data, "dropped.jpg"],
+        [in_base64(examples / "admiral.jpg"), "dropped.jpg"],
     )
     expect(status(page)).to_contain_text("dropped.jpg")
 
@@ -186,12 +185,12 @@ def test_a_file_without_a_type_is_not_refused(page: Page, heic: Path) -> None:
     page.evaluate(
         """(data) => {
           const files = new DataTransfer();
-          files.items.add(new File([new Uint8Array(data)], "untyped.heic", {type: ""}));
+          files.items.add(new File([Uint8Array.fromBase64(data)], "untyped.heic", {type: ""}));
           const input = document.querySelector("#keypoints-photo input[type=file]");
           input.files = files.files;
           input.dispatchEvent(new Event("change", {bubbles: true}));
         }""",
-        list(heic.read_bytes()),
+        in_base64(heic),
     )
     expect(status(page)).to_contain_text("untyped.heic")
 
@@ -202,11 +201,12 @@ def test_a_photo_pasted_anywhere(page: Page, examples: Path) -> None:
     page.evaluate(
         """(data) => {
           const files = new DataTransfer();
-          files.items.add(new File([new Uint8Array(data)], "pasted.jpg", {type: "image/jpeg"}));
+          const bytes = Uint8Array.fromBase64(data);
+          files.items.add(new File([bytes], "pasted.jpg", {type: "image/jpeg"}));
           const options = {clipboardData: files, bubbles: true, cancelable: true};
           document.body.dispatchEvent(new ClipboardEvent("paste", options));
         }""",
-        list((examples / "admiral.jpg").read_bytes()),
+        in_base64(examples / "admiral.jpg"),
     )
     expect(status(page)).to_contain_text("pasted.jpg")
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import BROWSER_MARKS, LIMIT, watched_page
+from tests.browser import BROWSER_MARKS, LIMIT, in_base64, watched_page
 
 pytestmark = BROWSER_MARKS
 
@@ -244,11 +244,12 @@ def test_a_photo_dropped_beside_the_box_comes_to_this_tab(page: Page, examples: 
     page.evaluate(
         """(data) => {
           const files = new DataTransfer();
-          files.items.add(new File([new Uint8Array(data)], "dropped.jpg", {type: "image/jpeg"}));
+          const bytes = Uint8Array.fromBase64(data);
+          files.items.add(new File([bytes], "dropped.jpg", {type: "image/jpeg"}));
           const options = {dataTransfer: files, bubbles: true, cancelable: true};
           document.querySelector("h1").dispatchEvent(new DragEvent("drop", options));
         }""",
-        list((examples / "coffee.jpg").read_bytes()),
+        in_base64(examples / "coffee.jpg"),
     )
     expect(status(page)).to_contain_text("dropped.jpg")
 

@@ -12,9 +12,9 @@ from tests.browser import BROWSER_MARKS, watched_page
 pytestmark = BROWSER_MARKS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, app_address: str) -> Iterator[Page]:
-    """The page with its first example answered."""
+    """The page with its first example answered; the tests go on from each other's state."""
     with watched_page(browser, app_address, permissions=["clipboard-read"]) as page:
         expect(status(page, "keypoints")).to_contain_text("astronaut.jpg")
         yield page
@@ -26,6 +26,28 @@ def status(page: Page, tab: str) -> Locator:
 
 def selected(page: Page, name: str) -> Locator:
     return page.get_by_role("tab", name=name, selected=True)
+
+
+def test_the_address_follows_the_visitor(page: Page, app_address: str) -> None:
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_url(f"{app_address}?view=live")
+    page.get_by_role("tab", name="Photo", exact=True).click()
+    page.wait_for_url(app_address)
+    page.get_by_role("checkbox", name="Boxes").click()
+    page.wait_for_url(f"{app_address}?show=points+contours+boxes")
+    page.get_by_role("checkbox", name="Boxes").click()
+    page.wait_for_url(app_address)
+    page.get_by_role("tab", name="Photo captions").click()
+    page.wait_for_url(f"{app_address}?tab=captions")
+    page.get_by_role("tab", name="Facial keypoints").click()
+    page.wait_for_url(app_address)
+
+
+def test_the_example_that_the_page_opens_with_goes_over_too(page: Page) -> None:
+    page.get_by_role("button", name="Caption this photo").click()
+    expect(status(page, "captions")).to_contain_text("astronaut.jpg")
+    expect(page.locator(".alt-text:visible")).to_contain_text(", 1 face.")
+    page.get_by_role("tab", name="Facial keypoints").click()
 
 
 def test_a_photo_goes_to_the_captions_and_back(page: Page, examples: Path) -> None:
@@ -62,25 +84,6 @@ def test_a_photo_goes_to_the_captions_and_back(page: Page, examples: Path) -> No
     expect(selected(page, "Photo")).to_be_focused()
     expect(status(page, "keypoints")).to_contain_text("No face found")
     expect(page.locator(".alt-text:visible")).to_have_count(1)
-
-
-def test_the_example_that_the_page_opens_with_goes_over_too(page: Page) -> None:
-    page.get_by_role("button", name="Caption this photo").click()
-    expect(status(page, "captions")).to_contain_text("astronaut.jpg")
-    expect(page.locator(".alt-text:visible")).to_contain_text(", 1 face.")
-
-
-def test_the_address_follows_the_visitor(page: Page, app_address: str) -> None:
-    page.get_by_role("tab", name="Live").click()
-    page.wait_for_url(f"{app_address}?view=live")
-    page.get_by_role("tab", name="Photo", exact=True).click()
-    page.wait_for_url(app_address)
-    page.get_by_role("checkbox", name="Boxes").click()
-    page.wait_for_url(f"{app_address}?show=points+contours+boxes")
-    page.get_by_role("checkbox", name="Boxes").click()
-    page.wait_for_url(app_address)
-    page.get_by_role("tab", name="Photo captions").click()
-    page.wait_for_url(f"{app_address}?tab=captions")
 
 
 def test_a_link_to_a_tab_and_its_settings(browser: Browser, app_address: str) -> None:
