@@ -63,14 +63,14 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         "input_size": _config(weights, pipeline.NAME)["input_size"],
         "crop_scale": crops.CROP_SCALE,
         "tolerance": predictor.TOLERANCE,
-        "most_crops": predictor.MOST_CROPS,
+        **_constants(predictor, "MOST_CROPS LEAN"),
         **_constants(looks, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
         **_constants(
             looks,
             "MIN_SCORE_FIRST MIN_SCORE_OVER MOST_DOUBTFUL MOST_BESIDE TURN BESIDE LEAST_BESIDE",
         ),
-        **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT NEAREST"),
-        **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE"),
+        **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT AGREEMENT_BESIDE NEAREST"),
+        **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE HANGING"),
     }
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from facial_keypoints.detection.agreement import least_face_score
+from facial_keypoints.detection.agreement import AGREEMENT, AGREEMENT_BESIDE, least_face_score
 from facial_keypoints.detection.detectors import (
     BatchDetector,
     Detection,
@@ -25,8 +25,8 @@ from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 from facial_keypoints.reading import (
     crops_of,
+    read_crops,
     read_detections,
-    read_doubtful,
     upside_down,
 )
 
@@ -107,9 +107,7 @@ class Looks:
         unsure = np.flatnonzero(is_unsure & (keypoints.score >= MIN_SCORE_OVER))
         if len(unsure):
             crops = upside_down(crops_of([detections[place] for place in unsure]))
-            over = read_doubtful(
-                self.predictor, [photos[i] for i in unsure], crops, MIN_SCORE_FIRST
-            )
+            over = read_crops(self.predictor, [photos[i] for i in unsure], crops, MIN_SCORE_FIRST)
             turned = np.flatnonzero(over.score >= SURE_SCORE)
             keypoints.put(unsure[turned], over[turned])
         return _chosen(images, owners, keypoints, self.least_scores(detections))
@@ -122,8 +120,8 @@ class Looks:
         if not detections:
             return [[] for _ in images]
         crops = crops_of(detections)
-        keypoints = read_doubtful(self.predictor, photos, crops, MIN_SCORE_FIRST)
-        return _chosen(images, owners, keypoints, self.least_scores(detections))
+        keypoints = read_crops(self.predictor, photos, crops, MIN_SCORE_FIRST)
+        return _chosen(images, owners, keypoints, self.least_scores(detections, AGREEMENT_BESIDE))
 
     def _look_closely(
         self, images: Sequence[np.ndarray], found: Sequence[Sequence[Detection]]
@@ -131,21 +129,24 @@ class Looks:
         """Faces among detections that are rarely any, either way up."""
         detections, owners, photos = _flat(images, found)
         crops = crops_of(detections)
-        upright = read_doubtful(self.predictor, photos, crops, MIN_SCORE_FIRST)
+        upright = read_crops(self.predictor, photos, crops, MIN_SCORE_FIRST)
         over = np.flatnonzero(upright.score >= MIN_SCORE_OVER)
         turned = upside_down(crops[over])
         photos = [photos[place] for place in over]
-        keypoints = upright + read_doubtful(self.predictor, photos, turned, MIN_SCORE_FIRST)
+        keypoints = upright + read_crops(self.predictor, photos, turned, MIN_SCORE_FIRST)
         least = np.maximum(self.least_scores(detections), MIN_SCORE_TURNED)
         owners, least = (np.concatenate([own, own[over]]) for own in (owners, least))
         return _chosen(images, owners, keypoints, least)
 
-    def least_scores(self, detections: Sequence[Detection]) -> np.ndarray:
+    def least_scores(
+        self, detections: Sequence[Detection], agreement: float = AGREEMENT
+    ) -> np.ndarray:
         """(N,) face scores from which detections are faces: `min_score`, and more where a detector
-        that knows its doubts is not sure."""
+        that knows its doubts is not sure; agreement: see `AGREEMENT`."""
         least = np.full(len(detections), self.min_score)
         if isinstance(self.detector, EagerDetector):
-            least = np.maximum(least, least_face_score(np.array([one.score for one in detections])))
+            scores = np.array([one.score for one in detections])
+            least = np.maximum(least, least_face_score(scores, agreement=agreement))
         return least
 
 

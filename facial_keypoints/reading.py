@@ -5,36 +5,50 @@ from collections.abc import Sequence
 import numpy as np
 
 from facial_keypoints.detection.detectors import Detection
-from facial_keypoints.landmarks.crops import Crops, crops_from_boxes, crops_from_points
+from facial_keypoints.landmarks.crops import (
+    Crops,
+    crops_from_boxes,
+    crops_from_points,
+    to_photo,
+)
 from facial_keypoints.landmarks.markup import NUM_FIVE
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 
-#: How far a crop may be off before its face is read again: shares of the side, of the size (its
-#: logarithm), and degrees.
+#: How far a crop may be off, by the points read in it, before the better one is corrected, too:
+#: shares of the side, of the size (its logarithm), and degrees.
 MOST_MOVED, MOST_RESIZED, MOST_TURNED = 0.1, 0.2, 10.0
 #: Face score of a first reading under which there is no second one.
 LEAST_SCORE = 0.1
+#: How far the middle of a face that hangs upside down lies from that of the detector's box, towards
+#: the chin, in shares of the crop's side: the median of validation faces.
+HANGING = 0.175
 
 
 def read_detections(
     predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
 ) -> Keypoints:
-    """Keypoints of detections, each in its own photo.
-
-    A detector that gives five points is precise. Its crop is read as it is, and the mirror image of
-    the one that the points then ask for: two crops err less alike than one and its mirror image.
-    Where the detector's was off, or the detector is a rough one, both are read in the better crop.
-    """
-    rough = np.array([detection.points is None for detection in found], bool)
-    return _read_twice(predictor, images, crops_of(found), rough, LEAST_SCORE)
+    """Keypoints of detections, each in its own photo; see `read_crops`."""
+    return read_crops(predictor, images, crops_of(found), LEAST_SCORE)
 
 
-def read_doubtful(
+def read_crops(
     predictor: KeypointPredictor, images: Sequence[np.ndarray], crops: Crops, least: float
 ) -> Keypoints:
-    """Keypoints of crops that are rarely faces: one quick reading; those of at least that face
-    score are read well around the points of the first."""
-    return _read_twice(predictor, images, crops, np.ones(len(crops), bool), least)
+    """Keypoints of crops, each in its own photo: one quick reading, which tells a better crop, and
+    the mean of that crop and its mirror image. Where the first crop was far off, the better one is
+    read quickly, too, and corrected once more. What has less than that face score in the first
+    reading is read no further.
+    """
+    keypoints = predictor.read(images, crops, mirror=False)
+    faces = keypoints.score >= least
+    off = faces & _are_off(crops, crops_from_points(keypoints.points))
+    for which, mirror in ((off, False), (faces, True)):
+        places = np.flatnonzero(which)
+        if len(places):
+            better = crops_from_points(keypoints.points[places])
+            own = [images[place] for place in places.tolist()]
+            keypoints.put(places, predictor.read(own, better, mirror))
+    return keypoints
 
 
 def crops_of(found: Sequence[Detection]) -> Crops:
@@ -46,34 +60,11 @@ def crops_of(found: Sequence[Detection]) -> Crops:
 
 
 def upside_down(crops: Crops) -> Crops:
-    """The same crops as if each face were the other way up: a detector often sees a face that
-    hangs upside down, and takes it for one that does not."""
-    return Crops(crops.centre, crops.side, crops.angle + 180)
-
-
-def _read_twice(
-    predictor: KeypointPredictor,
-    images: Sequence[np.ndarray],
-    crops: Crops,
-    rough: np.ndarray,
-    least: float,
-) -> Keypoints:
-    """Keypoints of crops, the rough ones of them an (N,) bool array; only those of at least that
-    face score have a second reading."""
-    keypoints = predictor.read(images, crops, mirror=False)
-    better = crops_from_points(keypoints.points)
-    off = rough | _are_off(crops, better)
-    faces = keypoints.score >= least
-    for is_off in (True, False):
-        places = np.flatnonzero(faces & (off == is_off))
-        if len(places):
-            own = [images[int(place)] for place in places]
-            if is_off:
-                again = predictor.read(own, better[places], mirror=True)
-            else:
-                again = keypoints[places].mean_with(predictor.read_mirrored(own, better[places]))
-            keypoints.put(places, again)
-    return keypoints
+    """The crops as they are if each face is the other way up: a detector often sees a face that
+    hangs upside down, and takes it for one that does not, which would lie a little higher."""
+    crops = crops.turned(180)
+    towards_chin = np.tile((0.0, HANGING), (len(crops), 1, 1))
+    return Crops(to_photo(towards_chin, crops)[:, 0], crops.side, crops.angle)
 
 
 def _are_off(crops: Crops, better: Crops) -> np.ndarray:

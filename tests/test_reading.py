@@ -1,13 +1,13 @@
-"""How often a detection's crops are read: once as they are and once mirrored, more where off."""
+"""How a detection's crops are read: a quick look, the better crop and its mirror image."""
 
 import numpy as np
 import pytest
 
 from facial_keypoints.detection.detectors import Detection
-from facial_keypoints.landmarks.crops import crops_from_points, to_crop
+from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import FLIP, five_points
-from facial_keypoints.landmarks.predictor import KeypointPredictor
-from facial_keypoints.reading import crops_of, read_detections
+from facial_keypoints.landmarks.predictor import LEAN, KeypointPredictor
+from facial_keypoints.reading import HANGING, crops_of, read_detections, upside_down
 from keypoints_captions.engines.engine import Engine
 from keypoints_captions.engines.ports import Port
 from tests.synthetic_faces import make_face, noise_photo
@@ -39,46 +39,67 @@ class Told(Engine):
         }
 
 
-def detection(shift: float = 0.0, exact: bool = True) -> Detection:
+PHOTO = noise_photo(300, 300)
+BETTER = crops_from_points(POINTS[None])
+
+
+def detection(shift: float = 0.0) -> Detection:
     """Of the face, shifted to the right by a share of its box."""
     low, size = POINTS.min(axis=0), np.ptp(POINTS, axis=0)
     moved = POINTS + np.array([shift * size.max(), 0])
     box = np.array([low[0] + shift * size.max(), low[1], size[0] + 1, size[1] + 1])
-    return Detection(box, 0.9, five_points(moved) if exact else None)
+    return Detection(box, 0.9, five_points(moved))
 
 
 def read(engine: Told, found: Detection) -> tuple[np.ndarray, np.ndarray, float]:
-    keypoints = read_detections(KeypointPredictor(engine), [noise_photo(300, 300)], [found])
+    keypoints = read_detections(KeypointPredictor(engine), [PHOTO], [found])
     return keypoints.points[0], keypoints.scale[0], float(keypoints.score[0])
 
 
-def test_a_good_crop_and_the_mirror_image_of_a_better_one_are_averaged() -> None:
+def leaning(points: np.ndarray, mirrored: bool) -> np.ndarray:
+    """What a network says that sees these points in the better crop, as it is read."""
+    seen = to_crop(points[None], BETTER.turned(LEAN if mirrored else -LEAN))[0]
+    return seen[FLIP] * (-1, 1) if mirrored else seen
+
+
+def first_look(found: Detection) -> np.ndarray:
+    return to_crop(POINTS[None], crops_of([found]))[0]
+
+
+def test_the_better_crop_and_its_mirror_image_are_averaged() -> None:
     found = detection(shift=0.02)
-    crops, better = crops_of([found]), crops_from_points(POINTS[None])
-    seen = to_crop(POINTS[None], crops)[0]
-    shifted = to_crop(POINTS[None] + (4, 2), better)[0, FLIP] * (-1, 1)
-    engine = Told([seen, shifted], [0.8, 1.0])
+    both = [leaning(POINTS, False), leaning(POINTS + np.array([4, 2]), True)]
+    engine = Told([first_look(found), *both], [0.8, 0.9, 1.0])
     points, scale, score = read(engine, found)
     np.testing.assert_allclose(points, POINTS + np.array([2, 1]), atol=0.01)
-    both = np.sqrt(0.1 * crops.side[0] * 0.4 * better.side[0])
-    np.testing.assert_allclose(scale, both, rtol=1e-4)
-    assert score == pytest.approx(0.9)
-    assert len(engine.crops) == 2
+    np.testing.assert_allclose(scale, 0.4 * BETTER.side[0], rtol=1e-4)
+    assert score == pytest.approx(0.95)
+    _, straight, mirrored = engine.crops
+    assert (straight == cut(PHOTO, BETTER.turned(-LEAN), 32)[0]).all()
+    assert (mirrored == cut(PHOTO, BETTER.turned(LEAN), 32)[0][:, ::-1]).all()
 
 
-@pytest.mark.parametrize("found", [detection(shift=0.3), detection(exact=False)])
-def test_a_crop_that_is_off_does_not_count(found: Detection) -> None:
-    first = to_crop(POINTS[None], crops_of([found]))[0]
-    better = to_crop(POINTS[None], crops_from_points(POINTS[None]))[0]
-    engine = Told([first, better, better[FLIP] * (-1, 1)], [0.5, 0.7, 0.9])
-    points, scale, score = read(engine, found)
+def test_where_the_first_crop_is_off_the_better_one_is_corrected() -> None:
+    found = detection(shift=0.3)
+    both = [leaning(POINTS, False), leaning(POINTS, True)]
+    engine = Told(
+        [first_look(found), to_crop(POINTS[None], BETTER)[0], *both], [0.5, 0.6, 0.7, 0.9]
+    )
+    points, _, score = read(engine, found)
     np.testing.assert_allclose(points, POINTS, atol=0.01)
-    np.testing.assert_allclose(scale, 0.4 * crops_from_points(POINTS[None]).side[0], rtol=1e-4)
     assert score == pytest.approx(0.8)
-    assert (engine.crops[1] == engine.crops[2][:, ::-1]).all()
+    assert (engine.crops[1] == cut(PHOTO, BETTER, 32)[0]).all()
 
 
 def test_what_is_no_face_is_read_once() -> None:
-    engine = Told([to_crop(POINTS[None], crops_of([detection()]))[0]], [0.05])
+    engine = Told([first_look(detection())], [0.05])
     assert read(engine, detection())[2] == pytest.approx(0.05)
     assert len(engine.crops) == 1
+
+
+def test_a_face_upside_down_lies_further_towards_its_chin() -> None:
+    crops = Crops(np.array([[100.0, 80.0]]), np.array([40.0]), np.array([10.0]))
+    over = upside_down(crops)
+    assert over.angle == pytest.approx(190) and over.side == pytest.approx(40)
+    chin = to_crop(over.centre[None], crops)[0, 0]
+    np.testing.assert_allclose(chin, (0, -HANGING), atol=1e-9)

@@ -5,6 +5,8 @@ import numpy as np
 #: A detection is a face where logit(face score) + `DETECTOR_WEIGHT` · logit(detector's score) is at
 #: least `AGREEMENT`. `python -m train.keypoints.agreement` shows the choices on validation data.
 DETECTOR_WEIGHT, AGREEMENT = 2.0, 3.0
+#: The same beside faces that were found: where people are, a weak sign is a face more often.
+AGREEMENT_BESIDE = 1.0
 #: Scores nearer than this to 0 or 1 count as that near.
 NEAREST = 1e-6
 

@@ -21,7 +21,7 @@ from facial_keypoints.detection.detectors import EagerDetector
 from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.looks import MIN_SCORE, MIN_SCORE_FIRST, MOST_DOUBTFUL
 from facial_keypoints.pipeline import NAME, FacialKeypoints
-from facial_keypoints.reading import crops_of, read_detections, read_doubtful
+from facial_keypoints.reading import crops_of, read_crops, read_detections
 from keypoints_captions.hub import find_weights
 from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
@@ -66,7 +66,7 @@ def look(pipeline: FacialKeypoints, photo: np.ndarray, boxes: np.ndarray) -> See
     weak = [one for one in found if one.score < detector.min_score][:MOST_DOUBTFUL]
     sure = read_detections(pipeline.predictor, [photo] * len(strong), strong)
     crops = crops_of(weak)
-    doubtful = read_doubtful(pipeline.predictor, [photo] * len(weak), crops, MIN_SCORE_FIRST)
+    doubtful = read_crops(pipeline.predictor, [photo] * len(weak), crops, MIN_SCORE_FIRST)
     shows = []
     for points in [*sure.points, *doubtful.points]:
         overlap = overlaps(landmark_box(points), boxes)

@@ -7,8 +7,8 @@ those it knows. Here the linear unit that reads each point's scale is fitted ane
 subjects, few numbers of it: log_scale' = a · log_scale + v · features + c, where the factor a and
 the weights v are the same for all points and the shift c is that of a point and its mirror image.
 What is learnt is the probability that a point is right (`TOLERANCE`) as the pipeline reads it, from
-a crop and the mirror image of the one that its points ask for. Points stay where they are. Replaces
-the weights' files; it can be run once on them only.
+the crop that the points of a first one ask for and its mirror image. Points stay where they are.
+Replaces the weights' files; it can be run once on them only.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ from facial_keypoints.landmarks.network import (
     PerPointLinear,
     preprocess,
 )
-from facial_keypoints.landmarks.predictor import TOLERANCE
+from facial_keypoints.landmarks.predictor import LEAN, TOLERANCE
 from keypoints_captions.weights import load_model, save_model
 from train.command_line import UsageError, program, run
 from train.engine.options import add_config_arguments, config_from_arguments
@@ -62,8 +62,7 @@ class Seen:
     """Predictions for N views, each the mean of two readings, and the truth.
 
     features: (N, 68, C) float32 under each point's heat map. log_scale: (N, 68) float32, of them.
-    tolerance: (N, 68) float32, distance within which a point is right, over the crops' side (the
-        geometric mean of both).
+    tolerance: (N, 68) float32, distance within which a point is right, over the crop's side.
     right: (N, 68) bool. weight: (N,) float32. fold: (N,) int64, by subject.
     """
 
@@ -115,13 +114,14 @@ def look(network: KeypointNet, faces: Sequence[LabelledFace], config: Calibratio
             side=plain.side * (moved.side / plain.side) ** config.box_error,
             angle=config.box_error * (moved.angle - plain.angle),
         )
-        found, plain_scale = _read(network, image, crops, mirrored=False)
-        better = crops_from_points(found)
-        again, mirrored_scale = _read(network, image, better, mirrored=True)
-        points, side = (found + again) / 2, np.sqrt(crops.side * better.side)
-        other, one = kept.pop()[:, torch.tensor(FLIP)], kept.pop()
-        features.append((one.float() + other.float()) / 2)
-        log_scale.append((plain_scale + mirrored_scale) / 2)
+        better = crops_from_points(_read(network, image, crops, mirrored=False)[0])
+        one, one_scale = _read(network, image, better.turned(-LEAN), mirrored=False)
+        other, other_scale = _read(network, image, better.turned(LEAN), mirrored=True)
+        points, side = (one + other) / 2, better.side
+        _, straight, mirrored = kept
+        kept.clear()
+        features.append((straight.float() + mirrored.float()[:, torch.tensor(FLIP)]) / 2)
+        log_scale.append((one_scale + other_scale) / 2)
         eyes = interocular_distance(truth[None])[:, None]
         right.append(np.linalg.norm(points - truth, axis=2) < TOLERANCE * eyes)
         stated = TOLERANCE * interocular_distance(points) / side

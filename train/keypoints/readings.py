@@ -8,16 +8,14 @@ way that prefers one side by chance, as it may on so few faces, gains nothing by
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.geometry.boxes import landmark_box
-from facial_keypoints.landmarks.crops import crops_from_points
 from facial_keypoints.landmarks.markup import FLIP
-from facial_keypoints.landmarks.predictor import MOST_CROPS, KeypointPredictor, Keypoints
+from facial_keypoints.landmarks.predictor import LEAN, MOST_CROPS, KeypointPredictor, Keypoints
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.reading import crops_of, read_detections
 from train.command_line import program, run
@@ -38,37 +36,32 @@ from train.keypoints.metrics import summary
 Way = Callable[[KeypointPredictor, Sequence[np.ndarray], Sequence[Detection]], Keypoints]
 
 
-def one_crop(
+def detectors_crop(
     predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
 ) -> Keypoints:
     """The detector's crop and its mirror image."""
     return predictor.read(images, crops_of(found), mirror=True)
 
 
-def two_sizes(
-    predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
-) -> Keypoints:
-    """The detector's crop at 0.94 of its side and the mirror image at 1.06."""
-    crops = crops_of(found)
-    small, large = (replace(crops, side=crops.side * factor) for factor in (0.94, 1.06))
-    other = predictor.read_mirrored(images, large)
-    return predictor.read(images, small, mirror=False).mean_with(other)
+def leaning(lean: float) -> Way:
+    """As the pipeline reads, but faces lean by so many degrees to the right."""
 
+    def way(
+        predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
+    ) -> Keypoints:
+        return read_detections(KeypointPredictor(predictor.engine, lean=lean), images, found)
 
-def better_crop(
-    predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
-) -> Keypoints:
-    """The crop that a first reading asks for and its mirror image, always."""
-    first = predictor.read(images, crops_of(found), mirror=False)
-    return predictor.read(images, crops_from_points(first.points), mirror=True)
+    return way
 
 
 #: What a way reads -> it.
 WAYS: dict[str, Way] = {
-    "the detector's crop and its mirror image": one_crop,
-    "the same at 0.94 and 1.06 of the side": two_sizes,
-    "the detector's crop, and the mirror image of the better one (in use)": read_detections,
-    "the better crop and its mirror image": better_crop,
+    "the detector's crop and its mirror image": detectors_crop,
+    **{
+        f"the better crop and its mirror image, faces leaning by {lean:g}°"
+        + (" (in use)" if lean == LEAN else ""): leaning(lean)
+        for lean in (-LEAN, 0.0, LEAN, 2 * LEAN)
+    },
 }
 
 

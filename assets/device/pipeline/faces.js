@@ -2,11 +2,11 @@
 
 import {area, inside, landmarkBox, strongest} from "./boxes.js";
 import {constants} from "./constants.js";
-import {cropFromBox, cropFromPoints} from "./crops.js";
+import {cropFromBox, cropFromPoints, toPhoto} from "./crops.js";
 import {Detector} from "./detector.js";
 import {clip, distance} from "./points.js";
 import {estimatePose} from "./pose.js";
-import {KeypointPredictor, confidence, meanReading} from "./predictor.js";
+import {KeypointPredictor, confidence} from "./predictor.js";
 
 /**
  * Pixels of the upright photo, origin top left, pixel centres at whole numbers; see Python's `Face`.
@@ -57,13 +57,14 @@ export class FacialKeypoints {
       const over = await this.readDoubtful(picture, crops);
       places.forEach((i, n) => { if (over[n].score >= sure_score) keypoints[i] = over[n]; });
     }
-    return chosen(picture, keypoints, found.map(leastFaceScore));
+    return chosen(picture, keypoints, found.map((one) => leastFaceScore(one)));
   }
 
   // Faces among weak detections that have faces beside them.
   async lookBeside(picture, found) {
     const keypoints = await this.readDoubtful(picture, found.map(cropOf));
-    return chosen(picture, keypoints, found.map(leastFaceScore));
+    const {agreement_beside} = constants.keypoints;
+    return chosen(picture, keypoints, found.map((one) => leastFaceScore(one, agreement_beside)));
   }
 
   // Faces among detections that are rarely any, either way up.
@@ -82,36 +83,39 @@ export class FacialKeypoints {
     return (await this.readDetections(picture, found)).map((one) => toFace(one, picture));
   }
 
-  // Keypoints of each detection: its crop as it is, and the mirror image of the one that the points
-  // ask for; where the detector's crop was off, both of the better one.
+  // Keypoints of each detection.
   readDetections(picture, found) {
-    return this.readTwice(picture, found.map(cropOf), constants.keypoints.least_score, isOff);
+    return this.readCrops(picture, found.map(cropOf), constants.keypoints.least_score);
   }
 
-  // Keypoints of crops that are rarely faces: one quick reading, and a good one of what may be some.
+  // Keypoints of crops that are rarely faces.
   readDoubtful(picture, crops) {
-    return this.readTwice(picture, crops, constants.keypoints.min_score_first, () => true);
+    return this.readCrops(picture, crops, constants.keypoints.min_score_first);
   }
 
-  // Only those of at least that face score have a second reading. off: of a crop and the better one.
-  async readTwice(picture, crops, least, off) {
+  // One quick reading of each crop, and a good one of the crop that its points ask for; where the
+  // first was far off, another quick one between. Below that face score the first is all.
+  async readCrops(picture, crops, least) {
     const keypoints = await this.predictor.read(picture, crops, false);
-    const better = keypoints.map(({points}) => cropFromPoints(points));
-    const faces = crops.map((_, index) => index).filter((index) => keypoints[index].score >= least);
-    const isOffAt = (index) => off(crops[index], better[index]);
-    const [moved, steady] = [faces.filter(isOffAt), faces.filter((index) => !isOffAt(index))];
-    const betterOf = (places) => places.map((index) => better[index]);
-    const again = await this.predictor.read(picture, betterOf(moved), true);
-    moved.forEach((index, i) => { keypoints[index] = again[i]; });
-    const other = await this.predictor.readMirrored(picture, betterOf(steady));
-    steady.forEach((index, i) => { keypoints[index] = meanReading([keypoints[index], other[i]]); });
+    const better = (index) => cropFromPoints(keypoints[index].points);
+    const faces = [...crops.keys()].filter((index) => keypoints[index].score >= least);
+    const off = faces.filter((index) => isOff(crops[index], better(index)));
+    for (const [places, mirror] of [[off, false], [faces, true]]) {
+      const again = await this.predictor.read(picture, places.map(better), mirror);
+      places.forEach((index, place) => { keypoints[index] = again[place]; });
+    }
     return keypoints;
   }
 }
 
 const cropOf = ({box, points}) => cropFromBox(box, points);
 
-const upsideDown = (crop) => ({...crop, angle: crop.angle + 180});
+// As it is if the face is the other way up.
+const upsideDown = (crop) => {
+  const turned = {...crop, angle: crop.angle + 180};
+  const [centre] = toPhoto([[0, constants.keypoints.hanging]], turned);
+  return {...turned, centre};
+};
 
 const toFace = (keypoints, {width, height}) => ({
   box: landmarkBox(keypoints.points),
@@ -131,8 +135,8 @@ const isOff = (crop, better) => {
 
 // The face score from which a detection is a face: where the detector agrees with it. As
 // facial_keypoints/detection/agreement.py.
-const leastFaceScore = ({score}) => {
-  const {min_score, detector_weight, agreement, nearest} = constants.keypoints;
+const leastFaceScore = ({score}, agreement = constants.keypoints.agreement) => {
+  const {min_score, detector_weight, nearest} = constants.keypoints;
   const near = clip(score, nearest, 1 - nearest);
   const logit = Math.log(near / (1 - near));
   return Math.max(min_score, 1 / (1 + Math.exp(detector_weight * logit - agreement)));
