@@ -104,7 +104,7 @@ def tiny_options(world: World, run: str) -> list[str]:
         "features": world.folder / "features", "image-size": 64, "crop-size": 64, "min-count": 1,
         "embed-size": 64, "heads": 4, "captions-per-photo": 2, "dropout": 0.0,
         "tagging-epochs": 0, "votes-epochs": 0,
-        "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 40, "xe-rate": 0.01,
+        "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 30, "xe-rate": 0.01,
         "xe-batch": 4, "tune-epochs": 1, "tune-batch": 4, "tune-rate": 1e-3,
         "tune-encoder-rate": 1e-5, "whole-epochs": 1, "whole-batch": 4,
         "whole-encoder-rate": 1e-5, "refine-epochs": 2, "refine-batch": 4,

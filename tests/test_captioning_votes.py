@@ -13,6 +13,7 @@ from captioning.encoder import GRID_CHANNELS
 from captioning.engine.in_torch import TorchSpeaker
 from captioning.engine.rows import Rows
 from captioning.engine.speaker import Lift
+from captioning.engine.speaker import Photos as Begun
 from captioning.search import Rules, SearchOptions, beam_search, drain
 from captioning.votes import VoteFacts, WordVotes
 from keypoints_captions.photos.reader import read_photo
@@ -133,14 +134,28 @@ def test_trained_votes_lift_what_a_photo_shows(learnt: Path) -> None:
             assert lift[number["blue"]] > lift[number["red"]]
 
 
-def test_every_engine_hears_them(learnt: Path) -> None:
+def test_every_engine_hears_them_and_says_what_the_decoder_says(learnt: Path) -> None:
     export_graphs(["captioning_encoder", "captioning_decoder", "--weights", str(learnt)])
     grid = np.random.default_rng(0).random((2, 4, GRID_CHANNELS), np.float32)
-    lifts = [
-        Captioner.load(learnt, engine=engine, exact=True).speaker._start(grid=grid)["lift"]
-        for engine in ("torch", "openvino")
-    ]
+    rows, words = np.repeat([0, 1], 3), np.array([[4, 5, 6, 7, 8, 9], [9, 4, 8, 6, 5, 7]])
+    decoder = load_parts(learnt).decoder.eval()
+    with torch.no_grad():
+        read = decoder.read(torch.from_numpy(grid))
+    plain = TorchSpeaker(decoder)
+    first = plain.step(read, plain.take(plain.start(read), rows), words[0])
+    second = plain.step(read, first.state, words[1])
+    lifts, looks = [], []
+    for engine in ("torch", "openvino"):
+        speaker = Captioner.load(learnt, engine=engine, exact=True).speaker
+        photos = Begun(**speaker._start(grid=grid))
+        said = speaker.step(photos, speaker.take(speaker.start(photos), rows), words[0])
+        then = speaker.step(photos, said.state, words[1])
+        for mine, known in ((said, first), (then, second)):
+            np.testing.assert_allclose(mine.log_probabilities, known.log_probabilities, atol=1e-3)
+        lifts.append(photos.lift)
+        looks.append(then.attention)
     np.testing.assert_allclose(lifts[0], lifts[1], atol=1e-3)
+    np.testing.assert_allclose(looks[0], looks[1], atol=1e-3)
 
 
 def test_weights_trained_on_keep_their_votes(learnt: Path, tmp_path: Path) -> None:

@@ -133,22 +133,22 @@ def tiny_decoder(count: int, attention: bool = True) -> AnyDecoder:
 
 
 @cache
-def step_graph(count: int) -> tuple[DecoderStep, onnx.ModelProto]:
-    """The step of `tiny_decoder` and its graph, to be copied before it is changed: torch takes
+def step_graph() -> tuple[DecoderStep, onnx.ModelProto]:
+    """The step of two decoders and its graph, to be copied before it is changed: torch takes
     seconds for it."""
-    module = DecoderStep(tiny_decoder(count), places=4)
+    module = DecoderStep(tiny_decoder(2), places=4)
     return module, to_graph(module)
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_decoder_steps_of_the_graphs_are_those_of_torch(count: int, tmp_path: Path) -> None:
-    decoder = tiny_decoder(count)
+def test_steps_of_two_decoders_in_graphs_are_those_of_torch(tmp_path: Path) -> None:
+    """Those of one decoder, with votes: `test_captioning_votes.py`."""
+    decoder = tiny_decoder(2)
     save_model(tmp_path / "tiny", decoder.state_dict(), {}, half=True)
     held = StoredTensors(tmp_path / "tiny.safetensors")
     first = DecoderStart(decoder, places=4)
     for name, (module, traced) in {
         "start": (first, to_graph(first)),
-        "step": step_graph(count),
+        "step": step_graph(),
     }.items():
         graph = deepcopy(traced)
         halve(graph, dict(module.named_parameters()), held)
@@ -181,7 +181,7 @@ def test_decoder_steps_of_the_graphs_are_those_of_torch(count: int, tmp_path: Pa
 def test_a_weight_that_is_in_no_file_is_refused(tmp_path: Path) -> None:
     save_model(tmp_path / "other", tiny_decoder(1, attention=False).state_dict(), {}, half=True)
     held = StoredTensors(tmp_path / "other.safetensors")
-    module, graph = step_graph(1)
+    module, graph = step_graph()
     with pytest.raises(ValueError, match=r"the weight network\.\w+.* is in no such file"):
         halve(deepcopy(graph), dict(module.named_parameters()), held)
 
