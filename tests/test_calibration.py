@@ -80,7 +80,7 @@ def test_only_the_scales_change(tmp_path, capsys: pytest.CaptureFixture[str]) ->
         network.points.heatmaps.weight.normal_(std=3)  # points apart from one another
     save_model(tmp_path / "cnn", network.state_dict(), facts, half=True)
     before = load_model(tmp_path / "cnn")
-    main(["--data", str(tmp_path), "--weights", str(tmp_path / "cnn"), "--views", "2"])
+    main(["--data", str(tmp_path), "--weights", str(tmp_path / "cnn"), "--steps", "20"])
     after = load_model(tmp_path / "cnn")
     for name, value in before.state_dict.items():
         changed = not torch.equal(value, after.state_dict[name])
@@ -89,7 +89,7 @@ def test_only_the_scales_change(tmp_path, capsys: pytest.CaptureFixture[str]) ->
         before.state_dict["points.log_scale.bias"], after.state_dict["points.log_scale.bias"]
     )
     told = after.metadata["training"]
-    assert told["runs"] == [1] and told["calibration"]["options"]["views"] == 2
+    assert told["runs"] == [1] and told["calibration"]["options"]["steps"] == 20
     assert "expected calibration error" in capsys.readouterr().out
     with pytest.raises(UsageError, match="expected weights that were not calibrated"):
-        main(["--data", str(tmp_path), "--weights", str(tmp_path / "cnn"), "--views", "2"])
+        main(["--data", str(tmp_path), "--weights", str(tmp_path / "cnn"), "--steps", "20"])

@@ -7,12 +7,13 @@ those it knows. Here the linear unit that reads each point's scale is fitted ane
 subjects, few numbers of it: log_scale' = a · log_scale + v · features + c, where the factor a and
 the weights v are the same for all points and the shift c is that of a point and its mirror image.
 What is learnt is the probability that a point is right (`TOLERANCE`) as the pipeline reads it, from
-the crop that the points of a first one ask for and its mirror image. Points stay where they are.
+the detector's box: crops around true boxes are easier to read. Points stay where they are.
 Replaces the weights' files; it can be run once on them only.
 """
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from facial_keypoints.detection.cnn import CnnDetector
+from facial_keypoints.detection.detectors import Detection, Detector
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_photo
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
 from facial_keypoints.landmarks.network import (
@@ -30,26 +34,28 @@ from facial_keypoints.landmarks.network import (
     preprocess,
 )
 from facial_keypoints.landmarks.predictor import LEAN, TOLERANCE
+from facial_keypoints.reading import crops_of
 from keypoints_captions.weights import load_model, save_model
 from train.command_line import UsageError, program, run
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.faces.data import (
     LabelledFace,
+    LoadedFaces,
     load_faces,
     read_faces,
     read_turned,
     split_by_subject,
 )
-from train.keypoints.augment import jitter
 from train.keypoints.metrics import calibration_error
+from train.keypoints.readings import mirrored, nearest
+
+VIEWS = 2  # of each face: its picture as it is and mirrored
 
 
 @dataclasses.dataclass(frozen=True)
 class CalibrationConfig:
     """One fit."""
 
-    views: int = 4  # of each face, from boxes as imprecise as a detector's
-    box_error: float = 0.5  # of the training views' jitter
     decay: float = 0.005  # pull towards what the network says by itself
     turned_weight: float = 0.3  # of faces turned by a program, against one of the others
     folds: int = 5  # for the error on subjects that the fit did not see
@@ -97,30 +103,28 @@ class Fit:
 
 
 @torch.no_grad()
-def look(network: KeypointNet, faces: Sequence[LabelledFace], config: CalibrationConfig) -> Seen:
-    """The network, in eval mode, on random crops of the faces."""
-    loaded, rng = load_faces(faces), np.random.default_rng(config.seed)
+def look(
+    network: KeypointNet,
+    detector: Detector,
+    faces: Sequence[LabelledFace],
+    config: CalibrationConfig,
+) -> Seen:
+    """The network, in eval mode, on the faces and their mirror images as the detector sees them."""
     subjects = {name: i for i, name in enumerate(sorted({face.subject for face in faces}))}
-    folds = rng.permutation(len(subjects)) % config.folds
+    folds = np.random.default_rng(config.seed).permutation(len(subjects)) % config.folds
     kept: list[Tensor] = []
     network.points.log_scale.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
     features, log_scale, tolerance, right = [], [], [], []
-    for image, truth in zip(loaded.images, loaded.points, strict=True):
-        plain = crops_from_points(np.repeat(truth[None], config.views, axis=0), upright=False)
-        moved = jitter(plain, rng)
-        crops = dataclasses.replace(
-            plain,
-            centre=plain.centre + config.box_error * (moved.centre - plain.centre),
-            side=plain.side * (moved.side / plain.side) ** config.box_error,
-            angle=config.box_error * (moved.angle - plain.angle),
-        )
+    loaded = load_faces(faces)
+    views = zip(*(each_view(view, detector) for view in (loaded, mirrored(loaded))), strict=True)
+    for image, truth, crops in itertools.chain.from_iterable(views):
         better = crops_from_points(_read(network, image, crops, mirrored=False)[0])
         one, one_scale = _read(network, image, better.turned(-LEAN), mirrored=False)
         other, other_scale = _read(network, image, better.turned(LEAN), mirrored=True)
         points, side = (one + other) / 2, better.side
-        _, straight, mirrored = kept
+        _, straight, reflected = kept
         kept.clear()
-        features.append((straight.float() + mirrored.float()[:, torch.tensor(FLIP)]) / 2)
+        features.append((straight.float() + reflected.float()[:, torch.tensor(FLIP)]) / 2)
         log_scale.append((one_scale + other_scale) / 2)
         eyes = interocular_distance(truth[None])[:, None]
         right.append(np.linalg.norm(points - truth, axis=2) < TOLERANCE * eyes)
@@ -133,9 +137,19 @@ def look(network: KeypointNet, faces: Sequence[LabelledFace], config: Calibratio
         torch.cat(log_scale),
         torch.tensor(np.concatenate(tolerance), dtype=torch.float32),
         torch.tensor(np.concatenate(right)),
-        torch.tensor(np.repeat(weight, config.views), dtype=torch.float32),
-        torch.tensor(np.repeat(fold, config.views)),
+        torch.tensor(np.repeat(weight, VIEWS), dtype=torch.float32),
+        torch.tensor(np.repeat(fold, VIEWS)),
     )
+
+
+def each_view(
+    faces: LoadedFaces, detector: Detector
+) -> Iterator[tuple[np.ndarray, np.ndarray, Crops]]:
+    """Pictures, their (68, 2) points and the crop that the pipeline reads first; that of the true
+    box where the detector sees nothing."""
+    for image, points in zip(faces.images, faces.points, strict=True):
+        found = nearest(detector(image), points) or Detection(landmark_box(points), 0.0)
+        yield image, points, crops_of([found])
 
 
 def _read(
@@ -227,7 +241,7 @@ def main(arguments: list[str] | None = None) -> None:
     network = KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).eval()
     network.load_state_dict(state)
     told: dict[str, Any] = {"options": dataclasses.asdict(config)}
-    seen = look(network, faces, config)
+    seen = look(network, CnnDetector.load(), faces, config)
     before, after = calibration_errors(seen, config)
     told["validation"] = {"error before": before, "error on unseen subjects": after}
     fit(seen, config).change(network.points.log_scale)
