@@ -14,6 +14,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from facial_keypoints.__main__ import main
+from tests.picture_files import HEIC
 from train.benchmark.running_app import ROOT, start_app
 
 
@@ -54,7 +55,7 @@ def test_a_photo_without_a_face_is_an_answer(client: Client, tmp_path: Path) -> 
 def test_formats_that_gradio_cannot_read(client: Client, examples: Path, tmp_path: Path) -> None:
     photo = Image.open(examples / "astronaut.jpg")
     expected = ask(client, examples / "astronaut.jpg")["faces"][0]
-    pillow_heif.from_pillow(photo).save(tmp_path / "photo.heic", quality=95)
+    pillow_heif.from_pillow(photo).save(tmp_path / "photo.heic", **HEIC)
     grey = np.asarray(photo.convert("L")).astype(np.uint16) * 257
     deep = saved(tmp_path / "deep.png", grey)
     exif = Image.Exif()

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import BROWSER_MARKS, LIMIT, in_base64, watched_page
+from tests.picture_files import HEIC
 
 pytestmark = BROWSER_MARKS
 
@@ -35,7 +36,7 @@ def page(browser: Browser, app_address: str) -> Iterator[Page]:
 def heic(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A portrait as an iPhone saves it."""
     photo = tmp_path_factory.mktemp("heic") / "phone.heic"
-    pillow_heif.from_pillow(Image.open(examples / "admiral.jpg")).save(photo, quality=90)
+    pillow_heif.from_pillow(Image.open(examples / "admiral.jpg")).save(photo, **HEIC)
     return photo
 
 
@@ -94,11 +95,29 @@ def test_downloads(page: Page, tmp_path: Path) -> None:
         assert not photo.getexif()
 
 
-def test_look_inside_from_a_card(page: Page) -> None:
+def nothing_is_wider_than_the_screen(page: Page) -> None:
+    usual = page.viewport_size
+    assert usual is not None
+    for width in (390, 820, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        box, result = (
+            page.locator(name).bounding_box() or {}
+            for name in ("#keypoints-photo", "#keypoints-view")
+        )
+        if width < 600:
+            assert result["y"] > box["y"] + box["height"]  # below it
+        else:
+            assert result["x"] > box["x"] + box["width"]  # beside it
+    page.set_viewport_size(usual)
+
+
+def test_look_inside_from_a_card_on_every_screen(page: Page) -> None:
     page.get_by_role("button", name="Look inside", exact=True).click()
     maps, effect = page.locator("#inside-maps img"), page.locator("#inside-effect img")
     expect(maps).to_be_visible()
     expect(effect).to_be_visible()
+    nothing_is_wider_than_the_screen(page)
     first, picture = maps.get_attribute("src"), effect.get_attribute("src")
     number = page.locator("#inside-filter input[type=number]")
     number.fill("5")
@@ -218,20 +237,3 @@ def test_a_snapshot_of_the_webcam(page: Page) -> None:
     page.wait_for_function("document.querySelector('#keypoints-photo video')?.videoWidth > 0")
     page.get_by_label("capture photo").click()
     expect(status(page)).to_contain_text("1 face")
-
-
-def test_nothing_is_wider_than_the_screen(browser: Browser, app_address: str) -> None:
-    with opened(browser, app_address) as page:
-        page.get_by_role("button", name="Look inside", exact=True).click()
-        expect(page.locator("#inside-effect img")).to_be_visible()
-        for width in (390, 820, 1440):
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            box, result = (
-                page.locator(name).bounding_box() or {}
-                for name in ("#keypoints-photo", "#keypoints-view")
-            )
-            if width < 600:
-                assert result["y"] > box["y"] + box["height"]  # below it
-            else:
-                assert result["x"] > box["x"] + box["width"]  # beside it

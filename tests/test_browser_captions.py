@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import BROWSER_MARKS, LIMIT, in_base64, watched_page
+from tests.picture_files import HEIC
 
 pytestmark = BROWSER_MARKS
 
@@ -23,10 +24,11 @@ def page(browser: Browser, app_address: str) -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture
-def own_page(browser: Browser, app_address: str) -> Iterator[Page]:
-    """The same for one test, which changes settings."""
+@pytest.fixture(scope="module")
+def settings_page(browser: Browser, app_address: str) -> Iterator[Page]:
+    """The same for the tests that change settings, which are in view."""
     with opened(browser, app_address) as page:
+        open_fold(page)
         yield page
 
 
@@ -217,7 +219,7 @@ def test_heic_which_the_browser_cannot_show_is_shown(
     page: Page, examples: Path, tmp_path: Path
 ) -> None:
     photo = tmp_path / "phone.heic"
-    pillow_heif.from_pillow(Image.open(examples / "coffee.jpg")).save(photo, quality=90)
+    pillow_heif.from_pillow(Image.open(examples / "coffee.jpg")).save(photo, **HEIC)
     upload(page, photo)
     expect(status(page)).to_contain_text("phone.heic")
     width = "document.querySelector('#captions-shown .photo').naturalWidth"
@@ -279,10 +281,27 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
             assert panel["x"] >= photo["x"] + photo["width"]  # beside it
 
 
-def test_options_search_again_in_the_same_look(own_page: Page) -> None:
-    page = own_page
+def test_first_words(settings_page: Page) -> None:
+    page = settings_page
+    box = page.locator("#search").get_by_label("Begin with these words")
+    box.fill("A black")
+    box.press("Enter")
+    expect(page.locator("#captions-told")).to_contain_text("Begins with “a black”")
+    assert caption(page).lower().startswith("a black")
+    box.fill("a qwertyuiop")
+    box.press("Enter")
+    alert = page.get_by_role("alert").filter(has_text="No caption can be found so")
+    expect(alert).to_contain_text("has not learnt the word 'qwertyuiop'")
+    assert caption(page).lower().startswith("a black")
+    box.fill("")
+    box.press("Enter")
+    expect(page.locator("#captions-told")).not_to_contain_text("Begins with")
+    expect(alert).to_have_count(0)
+
+
+def test_options_search_again_in_the_same_look(settings_page: Page) -> None:
+    page = settings_page
     looked = status(page).inner_text().split(" ms to look")[0].split()[-1]
-    open_fold(page)
     set_number(page, "Number of captions", 5)
     expect(status(page)).to_contain_text("5 captions")
     assert status(page).inner_text().split(" ms to look")[0].split()[-1] == looked
@@ -308,18 +327,3 @@ def test_options_search_again_in_the_same_look(own_page: Page) -> None:
         if len(drawn) > 1:
             break
     assert len(drawn) > 1
-
-
-def test_first_words(own_page: Page) -> None:
-    page = own_page
-    fold = open_fold(page)
-    box = fold.get_by_label("Begin with these words")
-    box.fill("A black")
-    box.press("Enter")
-    expect(page.locator("#captions-told")).to_contain_text("Begins with “a black”")
-    assert caption(page).lower().startswith("a black")
-    box.fill("a qwertyuiop")
-    box.press("Enter")
-    alert = page.get_by_role("alert").filter(has_text="No caption can be found so")
-    expect(alert).to_contain_text("has not learnt the word 'qwertyuiop'")
-    assert caption(page).lower().startswith("a black")

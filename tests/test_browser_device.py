@@ -114,11 +114,12 @@ def let_go(page: Page, held: list[Route]) -> None:
     held[0].continue_()
 
 
-def test_a_choice_made_before_the_view_s_script_came_counts(
+def test_a_link_starts_the_networks_and_a_choice_counts_before_the_view_s_script_came(
     before_the_view: tuple[Page, list[Route]], app_address: str
 ) -> None:
     page, held = before_the_view
     page.goto(f"{app_address}?view=live&runs=device")
+    page.wait_for_function("window.workers === 1")
     server = page.get_by_role("radio", name="On the server")
     server.click()
     let_go(page, held)
@@ -126,22 +127,13 @@ def test_a_choice_made_before_the_view_s_script_came_counts(
     readout(page, "on the server")
     expect(server).to_be_checked()
     assert page.url == f"{app_address}?view=live&runs=server"
-
-
-def test_a_link_starts_the_networks_before_the_view_is_there_where_they_run(
-    before_the_view: tuple[Page, list[Route]], app_address: str
-) -> None:
-    page, held = before_the_view
-    page.goto(f"{app_address}?view=live")
-    page.wait_for_function("window.workers === 1")
-    let_go(page, held)
-    start(page)
+    page.get_by_role("radio", name="On this device").click()
     readout(page, "on this device")
     assert page.evaluate("window.workers") == 1  # the view uses what is there already
     held.clear()
     page.goto(f"{app_address}?view=live&runs=server")
     let_go(page, held)
-    expect(page.get_by_role("radio", name="On the server")).to_be_checked()
+    expect(server).to_be_checked()
     expect(page.locator("[data-live=text]")).to_contain_text("are sent to the machine")
     assert page.evaluate("window.workers") == 0
 
@@ -218,14 +210,21 @@ def turned(examples: Path, folder: Path) -> Path:
     return folder / "turned, so.jpg"
 
 
-def test_a_photo_is_answered_on_the_device(
-    browser: Browser, listened: tuple[str, Relay], examples: Path, tmp_path: Path
-) -> None:
-    address, relay = listened
-    page = opened(browser, address)
-    page.get_by_label("Keep this photo on my device").check()
-    page.wait_for_url(f"{address}?runs=device")
+@pytest.fixture(scope="module")
+def kept(browser: Browser, listened: tuple[str, Relay]) -> Iterator[Page]:
+    """A page that keeps photos on the device; the tests go on from each other's state, for the
+    networks take seconds of the machine."""
+    page = opened(browser, f"{listened[0]}?runs=device")
+    expect(page.get_by_label("Keep this photo on my device")).to_be_checked()
     expect(page.locator("#keypoints-photo")).to_be_hidden()
+    yield page
+    page.close()
+
+
+def test_a_photo_is_answered_on_the_device(
+    kept: Page, listened: tuple[str, Relay], examples: Path, tmp_path: Path
+) -> None:
+    page, (_, relay) = kept, listened
     relay.forget()
     photo = turned(examples, tmp_path)
     page.locator("[data-own=file]").set_input_files(photo)
@@ -250,7 +249,6 @@ def test_a_photo_is_answered_on_the_device(
     assert Image.open(download.value.path()).size == (960, 600)
     assert not [request for request in relay.requests if "upload" in request]
     assert relay.sent < 20_000 < photo.stat().st_size  # the page asked for its scripts and networks
-    page.close()
 
 
 def saved(page: Page, button: str, name: str) -> str:
@@ -260,19 +258,23 @@ def saved(page: Page, button: str, name: str) -> str:
     return Path(download.value.path()).read_text()
 
 
-def test_what_is_no_photo_is_said_and_a_cat_has_no_face(browser: Browser, app_address: str) -> None:
-    page = opened(browser, f"{app_address}?runs=device")
-    expect(page.get_by_label("Keep this photo on my device")).to_be_checked()
-    page.locator("[data-own=file]").set_input_files(
+def test_what_is_no_photo_is_said_and_a_cat_has_no_face(kept: Page) -> None:
+    kept.locator("[data-own=file]").set_input_files(
         {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"only text"}
     )
-    status = page.locator("[data-own=status]")
+    status = kept.locator("[data-own=status]")
     expect(status).to_contain_text("This photo cannot be used")
-    page.locator(".own-photo").get_by_role("button", name="A cat").click()
+    kept.locator(".own-photo").get_by_role("button", name="A cat").click()
     expect(status).to_contain_text("No face found")
-    expect(page.locator(".own-photo .card")).to_have_count(0)
-    page.get_by_label("Keep this photo on my device").uncheck()
-    page.wait_for_url(app_address)
-    expect(page.locator("#keypoints-photo")).to_be_visible()
-    expect(page.locator(".own-photo")).to_be_hidden()
-    page.close()
+    expect(kept.locator(".own-photo .card")).to_have_count(0)
+
+
+def test_it_is_the_visitor_s_choice(kept: Page, listened: tuple[str, Relay]) -> None:
+    choice, address = kept.get_by_label("Keep this photo on my device"), listened[0]
+    choice.uncheck()
+    kept.wait_for_url(address)
+    expect(kept.locator("#keypoints-photo")).to_be_visible()
+    expect(kept.locator(".own-photo")).to_be_hidden()
+    choice.check()
+    kept.wait_for_url(f"{address}?runs=device")
+    expect(kept.locator("#keypoints-photo")).to_be_hidden()

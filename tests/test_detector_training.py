@@ -122,7 +122,7 @@ def test_turned_faces_are_learnt_on_other_backgrounds(world: Path, tmp_path: Pat
 
 def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> None:
     run = ["train", *data_options(world), *TINY, "--checkpoints", str(tmp_path / "run")]
-    run += ["--epochs", "3", "--epoch-canvases", "640", "--ema", "0.95", "--warmup", "0.1"]
+    run += ["--epochs", "2", "--epoch-canvases", "640", "--ema", "0.95", "--warmup", "0.1"]
     main([*run, "--learning-rate", "5e-3", "--weights", str(tmp_path / "weights" / "tiny")])
     detector = CnnDetector(load_network(tmp_path / "weights" / "tiny"), 160, min_score=0.05)
     scenes = read_scenes(world)
@@ -133,7 +133,7 @@ def test_a_tiny_network_learns_the_drawn_faces(world: Path, tmp_path: Path) -> N
     assert matches.average_precision() > 0.6
     metadata = json.loads((tmp_path / "weights" / "tiny.json").read_text())
     assert metadata["config"]["widths"] == [16, 24, 32, 32]
-    assert metadata["training"]["validation"]["epoch"] in (1, 2, 3)
+    assert metadata["training"]["validation"]["epoch"] in (1, 2)
     assert list((tmp_path / "run" / "tensorboard").iterdir())
     sheet = tmp_path / "worst.png"
     run = ["--checkpoints", str(tmp_path / "run"), "--output", str(sheet)]
