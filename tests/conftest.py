@@ -45,20 +45,28 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return camera_arguments(write_y4m(tmp_path_factory.mktemp("camera") / "y4m", film(ROUTE)))
 
 
-#: Files that take long come first, those with a browser one after the other: while the last file of
-#: one process runs, the other one's core is idle.
+#: Files that take long come first: while the last file of one process runs, the other one's core is
+#: idle. One process begins with those that ask the page, see `pytest_xdist_make_scheduler`, the
+#: other one with those that need a browser alone.
 FIRST = [
-    *("browser_captions", "browser_device", "browser_live", "browser_pipeline", "browser"),
-    *("browser_accessibility", "browser_engine", "browser_video", "browser_page"),
-    *("browser_serving", "hosting", "bulk_cluster", "captioning_training", "onnx"),
-    *("detector_training", "keypoint_training", "captioning_votes", "captioning_tagging"),
-    *("results", "installing", "caption_tab", "engines", "privacy", "bad_input_commands"),
+    *("browser_captions", "browser_device", "browser_live", "browser", "browser_accessibility"),
+    *("browser_video", "browser_page", "browser_serving"),
+    *("browser_pipeline", "browser_engine", "static_site", "hosting"),
+    *("captioning_training", "bulk_cluster", "captioning_votes", "detector_training", "onnx"),
+    *("captioning_tagging", "keypoint_training", "engines", "caption_tab", "two_processes"),
+    *("installing", "face_score", "privacy", "results", "bad_input_commands", "batches"),
 ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first, and in each the tests with a browser, so that it is still open."""
     places = {f"test_{name}": place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        place = places.get(item.path.stem, len(places))
+        return place, place < len(places) and item.get_closest_marker("browser") is None
+
+    items.sort(key=place)
 
 
 @cache

@@ -200,6 +200,7 @@ def start_nginx(folder: Path, own: int, ports: list[int]) -> subprocess.Popen[by
 
 
 @needs_nginx
+@pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_the_page_works_at_a_path_behind_nginx(
     hosted: Hosted, browser: Browser, examples: Path
