@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: Two batches for each compute slot: one is captioned while the photos of the next are read.
 CAPTION_BUDGET: dict[str, Any] = {
     "concurrency_id": "captions",
-    "concurrency_limit": min(2 * BATCH * MODELS.count, 16),
+    "concurrency_limit": min(2 * BATCH * MODELS.count, 24),
 }
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
     from captioning.captioner import Captioner
     from captioning.engine.speaker import Photos
 
-BATCH = 4  # photos; more gain little and make the first of them wait for the last
+BATCH = 6  # photos; more gain little and make the first of them wait for the last
 
 
 class Captioned(NamedTuple):
