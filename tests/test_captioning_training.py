@@ -271,7 +271,7 @@ def test_photos_that_say_left_or_right_are_never_mirrored(world: World) -> None:
     import dataclasses
     import random
 
-    from captioning.encoder import Preprocessing
+    from captioning.engine.preprocessing import Preprocessing
 
     photo = load_set(world.annotations)[1]  # a stripe left of the middle
     left = dataclasses.replace(photo, words=(("a", "stripe", "to", "the", "left"),))
