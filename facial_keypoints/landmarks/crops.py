@@ -41,11 +41,6 @@ class Crops:
         """The same ones, turned clockwise: what is upright in them leans to the left then."""
         return Crops(self.centre, self.side, self.angle + degrees)
 
-    def put(self, places: np.ndarray, others: "Crops") -> None:
-        """Puts other crops, M of them, in the (M,) places, in place."""
-        self.centre[places], self.side[places] = others.centre, others.side
-        self.angle[places] = others.angle
-
 
 def crops_from_points(points: np.ndarray, upright: bool = True, scale: float = CROP_SCALE) -> Crops:
     """The crops that hold these faces.

@@ -108,7 +108,7 @@ def print_streams(report: Report, figures: "StreamFigures", minutes: float) -> N
     """One row for each figure."""
     slowest, fastest = min(figures.updates), max(figures.updates)
     streams, errors = len(figures.updates), len(figures.errors)
-    title = f"{streams} streams at once, {minutes:g} minutes"
+    title = f"{streams} streams at once, {minutes:g} min"
     memory = f"{figures.growth:.0f} of {figures.memory:.0f} MiB"
     with report.facts("live-streams", title, data="astronaut.jpg") as fact:
         each = f"{slowest:.1f} to {fastest:.1f} a second"

@@ -114,7 +114,7 @@ def live(card: Card) -> str:
     each, errors, streams, minutes = (
         card.value("live-streams", metric) for metric in ("updates", "errors", "streams", "minutes")
     )
-    many = f"{streams:.0f} cameras at once, {minutes:g} minutes: updates a second of each, errors"
+    many = f"{streams:.0f} cameras at once, {minutes:g} min: updates a second of each, errors"
     return _table(
         ["live: `python -m train.evaluate live`", ""],
         ["overlay updates a second in headless Chromium", f"{updates:.0f}"],
