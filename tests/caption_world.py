@@ -1,17 +1,22 @@
 """Tiny generated worlds for tests of the captioner: photos with captions, untrained weights."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import ResNet, resnet50
+from torchvision.models.resnet import Bottleneck, ResNet
 
+import captioning.encoder
 from captioning.captioner import DECODER_NAME, ENCODER_NAME
 from captioning.decoder import Decoder, DecoderConfig
 from captioning.encoder import Encoder, fold_batch_norm
@@ -44,12 +49,29 @@ def make_photos(folder: Path) -> str:
     return str(path)
 
 
-@cache
+def shallow_resnet(weights: None = None, **options: Any) -> ResNet:
+    """ResNet-50 with one block in each of its stages: a third of the parameters and of the time."""
+    return ResNet(Bottleneck, [1, 1, 1, 1], **options)
+
+
+@contextmanager
+def shallow_encoders() -> Iterator[None]:
+    """Meanwhile all encoders are shallow, those of this file and those of the training."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(captioning.encoder, "resnet50", shallow_resnet)
+        yield
+
+
 def untrained_resnet() -> ResNet:
-    """A ResNet-50 whose batch norm fits coloured noise, so that photos differ in its features; read
-    it only."""
+    """A ResNet whose batch norm fits coloured noise, so that photos differ in its features; read it
+    only. ResNet-50, but in `shallow_encoders`."""
+    return _untrained(captioning.encoder.resnet50)
+
+
+@cache
+def _untrained(architecture: Callable[..., ResNet]) -> ResNet:
     torch.manual_seed(0)
-    model = resnet50(weights=None)
+    model = architecture(weights=None)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -104,7 +126,7 @@ def tiny_options(world: World, run: str) -> list[str]:
         "features": world.folder / "features", "image-size": 64, "crop-size": 64, "min-count": 1,
         "embed-size": 64, "heads": 4, "captions-per-photo": 2, "dropout": 0.0,
         "tagging-epochs": 0, "votes-epochs": 0,
-        "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 30, "xe-rate": 0.01,
+        "scst-dropout": 0.0, "label-smoothing": 0.0, "xe-epochs": 50, "xe-rate": 0.01,
         "xe-batch": 4, "tune-epochs": 1, "tune-batch": 4, "tune-rate": 1e-3,
         "tune-encoder-rate": 1e-5, "whole-epochs": 1, "whole-batch": 4,
         "whole-encoder-rate": 1e-5, "refine-epochs": 2, "refine-batch": 4,

@@ -119,6 +119,16 @@ def run_main(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
     return call
 
 
+@pytest.fixture(scope="module")
+def shallow_encoders() -> Iterator[None]:
+    """For modules whose captioners are all made by `tests.caption_world`: their encoders have one
+    block in each stage, which takes a third of the time."""
+    from tests import caption_world
+
+    with caption_world.shallow_encoders():
+        yield
+
+
 @pytest.fixture(scope="session")
 def examples() -> Path:
     """The folder of the example photos."""

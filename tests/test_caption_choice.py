@@ -24,6 +24,8 @@ from tests.test_captioning_search import VOCABULARY, make
 from train.captioning.words.choice import Candidates, choose, cross_chosen, fit, main
 from train.command_line import UsageError
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 TAG_OF = np.array([{"dog": 0, "ball": 1, "cat": 1}.get(word, -1) for word in VOCABULARY.words])
 USUAL = np.array([-1.0, -2.0])
 

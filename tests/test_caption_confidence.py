@@ -25,6 +25,8 @@ from train.captioning.words.figures import calibration_error
 from train.captioning.words.sure import Drawn
 from train.captioning.words.synonyms import agree
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 WORDS = ["a", "dog", "cat", "red", "sits"]
 
 

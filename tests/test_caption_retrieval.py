@@ -14,6 +14,8 @@ from train.captioning.features import Features
 from train.captioning.words.figures import recall
 from train.captioning.words.retrieval import CaptionRetrieval, PooledFeatures, bag, main
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 
 def test_bags_leave_out_what_is_not_known() -> None:
     vocabulary = Vocabulary([*SPECIAL_WORDS, "a", "dog"])

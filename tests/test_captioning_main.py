@@ -17,6 +17,8 @@ from keypoints_captions.photos.reader import PhotoError
 from keypoints_captions.weights import WeightsError
 from tests.caption_world import make_captioner, make_photos
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:

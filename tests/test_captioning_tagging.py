@@ -17,6 +17,8 @@ from train.captioning.tagging import Tags
 from train.engine.checkpoints import load_checkpoint, save_checkpoint
 from train.engine.processes import Process
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 CPU = torch.device("cpu")
 
 

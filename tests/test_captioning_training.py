@@ -23,6 +23,8 @@ from train.engine.checkpoints import load_checkpoint
 from train.engine.loop import Loop
 from train.engine.options import UsageError, flat
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 CPU = torch.device("cpu")
 
 

@@ -24,6 +24,8 @@ from train.captioning.data import load_set
 from train.engine.checkpoints import load_checkpoint
 from train.export.__main__ import main as export_graphs
 
+pytestmark = pytest.mark.usefixtures("shallow_encoders")
+
 SIZES = ("--embed-size", "32", "--heads", "2")  # of `make_captioner`'s decoder
 
 
