@@ -63,7 +63,7 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         "input_size": _config(weights, pipeline.NAME)["input_size"],
         "crop_scale": crops.CROP_SCALE,
         "tolerance": predictor.TOLERANCE,
-        **_constants(predictor, "MOST_CROPS LEAN"),
+        **_constants(predictor, "MOST_CROPS"),
         **_constants(looks, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
         **_constants(
             looks,

@@ -14,10 +14,10 @@ from facial_keypoints.landmarks.crops import (
 from facial_keypoints.landmarks.markup import NUM_FIVE
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 
-#: How far a crop may be off, by the points read in it, before the better one is corrected, too:
+#: How far a crop may be off, by the points read in it, before the better one is read in its place:
 #: shares of the side, of the size (its logarithm), and degrees.
 MOST_MOVED, MOST_RESIZED, MOST_TURNED = 0.1, 0.2, 10.0
-#: Face score of a first reading under which there is no second one.
+#: Face score of a first reading under which there is no other one.
 LEAST_SCORE = 0.1
 #: How far the middle of a face that hangs upside down lies from that of the detector's box, towards
 #: the chin, in shares of the crop's side: the median of validation faces.
@@ -34,21 +34,28 @@ def read_detections(
 def read_crops(
     predictor: KeypointPredictor, images: Sequence[np.ndarray], crops: Crops, least: float
 ) -> Keypoints:
-    """Keypoints of crops, each in its own photo: one quick reading, which tells a better crop, and
-    the mean of that crop and its mirror image. Where the first crop was far off, the better one is
-    read quickly, too, and corrected once more. What has less than that face score in the first
-    reading is read no further.
+    """Keypoints of crops, each in its own photo: the mean of what is read in the crop, and in the
+    mirror image of the crop that those points ask for (two different crops err less alike). Where
+    the first crop was far off, that which its points ask for takes its place. What has less than
+    that face score in the first reading is read no further.
     """
     keypoints = predictor.read(images, crops, mirror=False)
     faces = keypoints.score >= least
-    off = faces & _are_off(crops, crops_from_points(keypoints.points))
-    for which, mirror in ((off, False), (faces, True)):
-        places = np.flatnonzero(which)
-        if len(places):
-            better = crops_from_points(keypoints.points[places])
-            own = [images[place] for place in places.tolist()]
-            keypoints.put(places, predictor.read(own, better, mirror))
+    off = np.flatnonzero(faces & _are_off(crops, crops_from_points(keypoints.points)))
+    if len(off):
+        keypoints.put(off, predictor.read(*_better(images, keypoints, off), mirror=False))
+    places = np.flatnonzero(faces)
+    if len(places):
+        other = predictor.read_mirrored(*_better(images, keypoints, places))
+        keypoints.put(places, keypoints[places].mean_with(other))
     return keypoints
+
+
+def _better(
+    images: Sequence[np.ndarray], keypoints: Keypoints, places: np.ndarray
+) -> tuple[list[np.ndarray], Crops]:
+    """Of the faces in the (M,) places: the photos, and the crops that their points ask for."""
+    return [images[place] for place in places.tolist()], crops_from_points(keypoints.points[places])
 
 
 def crops_of(found: Sequence[Detection]) -> Crops:

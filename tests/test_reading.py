@@ -1,4 +1,4 @@
-"""How a detection's crops are read: a quick look, the better crop and its mirror image."""
+"""How a detection's crops are read: one as it is, the better one's mirror image."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import FLIP, five_points
-from facial_keypoints.landmarks.predictor import LEAN, KeypointPredictor
+from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.reading import HANGING, crops_of, read_detections, upside_down
 from keypoints_captions.engines.engine import Engine
 from keypoints_captions.engines.ports import Port
@@ -56,39 +56,40 @@ def read(engine: Told, found: Detection) -> tuple[np.ndarray, np.ndarray, float]
     return keypoints.points[0], keypoints.scale[0], float(keypoints.score[0])
 
 
-def leaning(points: np.ndarray, mirrored: bool) -> np.ndarray:
-    """What a network says that sees these points in the better crop, as it is read."""
-    seen = to_crop(points[None], BETTER.turned(LEAN if mirrored else -LEAN))[0]
-    return seen[FLIP] * (-1, 1) if mirrored else seen
-
-
 def first_look(found: Detection) -> np.ndarray:
     return to_crop(POINTS[None], crops_of([found]))[0]
 
 
-def test_the_better_crop_and_its_mirror_image_are_averaged() -> None:
+def mirror_image(points: np.ndarray) -> np.ndarray:
+    """What a network says that sees these points in the mirror image of the better crop."""
+    return to_crop(points[None], BETTER)[0][FLIP] * (-1, 1)
+
+
+def test_the_detectors_crop_and_the_mirror_image_of_the_better_one_are_averaged() -> None:
     found = detection(shift=0.02)
-    both = [leaning(POINTS, False), leaning(POINTS + np.array([4, 2]), True)]
-    engine = Told([first_look(found), *both], [0.8, 0.9, 1.0])
+    moved = mirror_image(POINTS + np.array([4, 2]))
+    engine = Told([first_look(found), moved], [0.9, 1.0])
     points, scale, score = read(engine, found)
     np.testing.assert_allclose(points, POINTS + np.array([2, 1]), atol=0.01)
-    np.testing.assert_allclose(scale, 0.4 * BETTER.side[0], rtol=1e-4)
+    first = crops_of([found])
+    expected = np.sqrt(0.1 * first.side[0] * 0.4 * BETTER.side[0])
+    np.testing.assert_allclose(scale, expected, rtol=1e-4)
     assert score == pytest.approx(0.95)
-    _, straight, mirrored = engine.crops
-    assert (straight == cut(PHOTO, BETTER.turned(-LEAN), 32)[0]).all()
-    assert (mirrored == cut(PHOTO, BETTER.turned(LEAN), 32)[0][:, ::-1]).all()
+    straight, mirrored = engine.crops
+    assert (straight == cut(PHOTO, first, 32)[0]).all()
+    assert (mirrored == cut(PHOTO, BETTER, 32)[0][:, ::-1]).all()
 
 
-def test_where_the_first_crop_is_off_the_better_one_is_corrected() -> None:
+def test_where_the_first_crop_is_off_the_better_one_takes_its_place() -> None:
     found = detection(shift=0.3)
-    both = [leaning(POINTS, False), leaning(POINTS, True)]
-    engine = Told(
-        [first_look(found), to_crop(POINTS[None], BETTER)[0], *both], [0.5, 0.6, 0.7, 0.9]
-    )
-    points, _, score = read(engine, found)
+    seen = [first_look(found), to_crop(POINTS[None], BETTER)[0], mirror_image(POINTS)]
+    engine = Told(seen, [0.5, 0.7, 0.9])
+    points, scale, score = read(engine, found)
     np.testing.assert_allclose(points, POINTS, atol=0.01)
+    np.testing.assert_allclose(scale, 0.4 * BETTER.side[0], rtol=1e-4)
     assert score == pytest.approx(0.8)
     assert (engine.crops[1] == cut(PHOTO, BETTER, 32)[0]).all()
+    assert (engine.crops[2] == cut(PHOTO, BETTER, 32)[0][:, ::-1]).all()
 
 
 def test_what_is_no_face_is_read_once() -> None:

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 #: A point counts as right when it is within this share of the outer-eye-corner distance.
 TOLERANCE = 0.05
-#: Where a face is read from a crop and a mirrored one: degrees by which it leans to the right in
-#: both pictures. Two different pictures err less alike, and on validation faces the network errs
-#: less where they lean that way. `python -m train.keypoints.readings` shows what others would do.
-LEAN = 4.5
 #: Crops of one batch through the CNN; with their mirror images twice as many pictures.
 MOST_CROPS = 32
 
@@ -45,6 +41,14 @@ class Keypoints:
         distance = TOLERANCE * interocular_distance(self.points)[:, None] / self.scale
         return (1 - (1 + distance) * np.exp(-distance)).astype(np.float32)
 
+    def mean_with(self, others: "Keypoints") -> "Keypoints":
+        """Of two readings of the same faces: the mean; of the scales their geometric mean."""
+        return Keypoints(
+            (self.points + others.points) / 2,
+            np.sqrt(self.scale * others.scale),
+            (self.score + others.score) / 2,
+        )
+
     def __getitem__(self, places: np.ndarray) -> "Keypoints":
         """Those of the faces in the (M,) places."""
         return Keypoints(self.points[places], self.scale[places], self.score[places])
@@ -67,18 +71,13 @@ class KeypointPredictor:
     passes: 1 reads the points once; 2 cuts each face again, upright and centred by the points
         of the first pass, and reads them there.
     mirror: also read the mirrored crop, and average (in the last pass).
-    lean: degrees by which faces lean in crop and mirrored crop, see `LEAN`.
     """
 
     def __init__(
-        self,
-        network: "Engine | KeypointNet",
-        passes: int = 2,
-        mirror: bool = True,
-        lean: float = LEAN,
+        self, network: "Engine | KeypointNet", passes: int = 2, mirror: bool = True
     ) -> None:
         self.engine = as_engine(network, _whole)
-        self.passes, self.mirror, self.lean = passes, mirror, lean
+        self.passes, self.mirror = passes, mirror
         size = self.engine.inputs["crops"].shape[1]
         assert isinstance(size, int)
         self.input_size = size  # pixels, side of a crop
@@ -114,36 +113,46 @@ class KeypointPredictor:
 
     def read(self, images: Sequence[np.ndarray], crops: Crops, mirror: bool) -> Keypoints:
         """One reading of N crops; arguments as of a call."""
+        return self._read(images, crops, (False, True) if mirror else (False,))
+
+    def read_mirrored(self, images: Sequence[np.ndarray], crops: Crops) -> Keypoints:
+        """One reading of N crops' mirror images alone; arguments as of a call."""
+        return self._read(images, crops, (True,))
+
+    def _read(
+        self, images: Sequence[np.ndarray], crops: Crops, views: tuple[bool, ...]
+    ) -> Keypoints:
+        """The mean of what each view of the crops shows: False as it is, True its mirror image."""
         parts = [
-            self._read_batch(images[start : start + MOST_CROPS], crops, start, mirror)
+            self._read_batch(images[start : start + MOST_CROPS], crops, start, views)
             for start in range(0, max(1, len(crops)), MOST_CROPS)
         ]
         return Keypoints(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
     def _read_batch(
-        self, images: Sequence[np.ndarray], crops: Crops, start: int, mirror: bool
+        self, images: Sequence[np.ndarray], crops: Crops, start: int, views: tuple[bool, ...]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What `Keypoints` has of those crops from `start` on that the images belong to."""
         n, size = len(images), self.input_size
         crops = crops[np.arange(start, start + n)]
-        views = [crops.turned(-self.lean), crops.turned(self.lean)] if mirror else [crops]
-        pictures = np.zeros((len(views), n, size, size, 3), np.uint8)
-        for seen, view in zip(pictures, views, strict=True):
-            for index, image in enumerate(images):
-                seen[index] = cut(image, view[index], size)[0]
-        pictures[1:] = pictures[1:, :, :, ::-1]
+        pictures = np.zeros((n, size, size, 3), np.uint8)
+        for index, image in enumerate(images):
+            pictures[index] = cut(image, crops[index], size)[0]
+        seen = [pictures[:, :, ::-1] if mirrored else pictures for mirrored in views]
+        points, log_scale, score = self.run_network(np.concatenate(seen))
+        for place, mirrored in enumerate(views):
+            if mirrored:
+                own = slice(place * n, (place + 1) * n)
+                points[own] = points[own, FLIP] * (-1, 1)
+                log_scale[own] = log_scale[own, FLIP]
         points, log_scale, score = (
-            values.reshape(len(views), n, *values.shape[1:])
-            for values in self.run_network(pictures.reshape(-1, size, size, 3))
+            values.reshape(len(views), n, *values.shape[1:]).mean(axis=0)
+            for values in (points, log_scale, score)
         )
-        if mirror:
-            points[1] = points[1][:, FLIP] * (-1, 1)
-            log_scale[1] = log_scale[1][:, FLIP]
-        places = [to_photo(own, view) for own, view in zip(points, views, strict=True)]
         return (
-            np.mean(places, axis=0).astype(np.float32),
-            (np.exp(log_scale.mean(axis=0)) * crops.side[:, None]).astype(np.float32),
-            score.mean(axis=0),
+            to_photo(points, crops).astype(np.float32),
+            (np.exp(log_scale) * crops.side[:, None]).astype(np.float32),
+            score,
         )
 
 

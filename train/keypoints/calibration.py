@@ -25,16 +25,11 @@ from torch import Tensor
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detection, Detector
 from facial_keypoints.geometry.boxes import landmark_box
-from facial_keypoints.landmarks.crops import Crops, crops_from_points, cut, to_photo
+from facial_keypoints.landmarks.crops import Crops
 from facial_keypoints.landmarks.markup import FLIP, interocular_distance
-from facial_keypoints.landmarks.network import (
-    KeypointNet,
-    KeypointNetConfig,
-    PerPointLinear,
-    preprocess,
-)
-from facial_keypoints.landmarks.predictor import LEAN, TOLERANCE
-from facial_keypoints.reading import crops_of
+from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig, PerPointLinear
+from facial_keypoints.landmarks.predictor import TOLERANCE, KeypointPredictor
+from facial_keypoints.reading import crops_of, read_crops
 from keypoints_captions.weights import load_model, save_model
 from train.command_line import UsageError, program, run
 from train.engine.options import add_config_arguments, config_from_arguments
@@ -68,7 +63,8 @@ class Seen:
     """Predictions for N views, each the mean of two readings, and the truth.
 
     features: (N, 68, C) float32 under each point's heat map. log_scale: (N, 68) float32, of them.
-    tolerance: (N, 68) float32, distance within which a point is right, over the crop's side.
+    tolerance: (N, 68) float32, distance within which a point is right, over the crops' side (the
+        geometric mean of both).
     right: (N, 68) bool. weight: (N,) float32. fold: (N,) int64, by subject.
     """
 
@@ -112,24 +108,28 @@ def look(
     """The network, in eval mode, on the faces and their mirror images as the detector sees them."""
     subjects = {name: i for i, name in enumerate(sorted({face.subject for face in faces}))}
     folds = np.random.default_rng(config.seed).permutation(len(subjects)) % config.folds
-    kept: list[Tensor] = []
-    network.points.log_scale.register_forward_pre_hook(lambda _, given: kept.append(given[0]))
+    kept: list[tuple[Tensor, Tensor]] = []
+    network.points.log_scale.register_forward_hook(
+        lambda _, given, answer: kept.append((given[0], answer))
+    )
+    predictor, flip = KeypointPredictor(network), torch.tensor(FLIP)
     features, log_scale, tolerance, right = [], [], [], []
     loaded = load_faces(faces)
     views = zip(*(each_view(view, detector) for view in (loaded, mirrored(loaded))), strict=True)
     for image, truth, crops in itertools.chain.from_iterable(views):
-        better = crops_from_points(_read(network, image, crops, mirrored=False)[0])
-        one, one_scale = _read(network, image, better.turned(-LEAN), mirrored=False)
-        other, other_scale = _read(network, image, better.turned(LEAN), mirrored=True)
-        points, side = (one + other) / 2, better.side
-        _, straight, reflected = kept
         kept.clear()
-        features.append((straight.float() + reflected.float()[:, torch.tensor(FLIP)]) / 2)
-        log_scale.append((one_scale + other_scale) / 2)
+        keypoints = read_crops(predictor, [image], crops, least=0.0)
+        straight, reflected = kept[-2:]  # a crop and the mirror image of another one
+        feature, scale = (
+            (one.float() + other[:, flip].float()) / 2
+            for one, other in zip(straight, reflected, strict=True)
+        )
+        features.append(feature)
+        log_scale.append(scale)
         eyes = interocular_distance(truth[None])[:, None]
-        right.append(np.linalg.norm(points - truth, axis=2) < TOLERANCE * eyes)
-        stated = TOLERANCE * interocular_distance(points) / side
-        tolerance.append(np.repeat(stated[:, None], len(truth), axis=1))
+        right.append(np.linalg.norm(keypoints.points - truth, axis=2) < TOLERANCE * eyes)
+        side = keypoints.scale / np.exp(scale.numpy())
+        tolerance.append(TOLERANCE * interocular_distance(keypoints.points)[:, None] / side)
     weight = _weights(loaded.sources, config.turned_weight)
     fold = folds[[subjects[face.subject] for face in faces]]
     return Seen(
@@ -150,21 +150,6 @@ def each_view(
     for image, points in zip(faces.images, faces.points, strict=True):
         found = nearest(detector(image), points) or Detection(landmark_box(points), 0.0)
         yield image, points, crops_of([found])
-
-
-def _read(
-    network: KeypointNet, image: np.ndarray, crops: Crops, mirrored: bool
-) -> tuple[np.ndarray, Tensor]:
-    """Points (N, 68, 2) in the image's pixels, and their log scales (N, 68) in the crops' unit, of
-    the crops or of their mirror images."""
-    views = cut(image, crops, network.config.input_size)
-    if mirrored:
-        views = np.ascontiguousarray(views[:, :, ::-1])
-    answer = network(preprocess(torch.from_numpy(views), network.config))
-    points, log_scale = answer.points.numpy(), answer.log_scale
-    if mirrored:
-        points, log_scale = points[:, FLIP] * (-1, 1), log_scale[:, torch.tensor(FLIP)]
-    return to_photo(points, crops), log_scale
 
 
 def _weights(sources: np.ndarray, turned: float) -> np.ndarray:

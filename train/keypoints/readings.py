@@ -15,7 +15,7 @@ import numpy as np
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.markup import FLIP
-from facial_keypoints.landmarks.predictor import LEAN, MOST_CROPS, KeypointPredictor, Keypoints
+from facial_keypoints.landmarks.predictor import MOST_CROPS, KeypointPredictor, Keypoints
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.reading import crops_of, read_detections
 from train.command_line import program, run
@@ -43,25 +43,18 @@ def detectors_crop(
     return predictor.read(images, crops_of(found), mirror=True)
 
 
-def leaning(lean: float) -> Way:
-    """As the pipeline reads, but faces lean by so many degrees to the right."""
-
-    def way(
-        predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
-    ) -> Keypoints:
-        return read_detections(KeypointPredictor(predictor.engine, lean=lean), images, found)
-
-    return way
+def better_crop(
+    predictor: KeypointPredictor, images: Sequence[np.ndarray], found: Sequence[Detection]
+) -> Keypoints:
+    """The crop that the points of a first reading ask for, and its mirror image."""
+    return predictor(images, crops_of(found), passes=2)
 
 
 #: What a way reads -> it.
 WAYS: dict[str, Way] = {
     "the detector's crop and its mirror image": detectors_crop,
-    **{
-        f"the better crop and its mirror image, faces leaning by {lean:g}°"
-        + (" (in use)" if lean == LEAN else ""): leaning(lean)
-        for lean in (-LEAN, 0.0, LEAN, 2 * LEAN)
-    },
+    "the better crop and its mirror image": better_crop,
+    "the detector's crop and the mirror image of the better one (in use)": read_detections,
 }
 
 

@@ -6,7 +6,7 @@ import {cropFromBox, cropFromPoints, toPhoto} from "./crops.js";
 import {Detector} from "./detector.js";
 import {clip, distance} from "./points.js";
 import {estimatePose} from "./pose.js";
-import {KeypointPredictor, confidence} from "./predictor.js";
+import {KeypointPredictor, confidence, meanReading} from "./predictor.js";
 
 /**
  * Pixels of the upright photo, origin top left, pixel centres at whole numbers; see Python's `Face`.
@@ -93,17 +93,18 @@ export class FacialKeypoints {
     return this.readCrops(picture, crops, constants.keypoints.min_score_first);
   }
 
-  // One quick reading of each crop, and a good one of the crop that its points ask for; where the
-  // first was far off, another quick one between. Below that face score the first is all.
+  // The mean of a reading of each crop and of one of the mirror image of the crop that its points
+  // ask for; where the first crop was far off, that one takes its place. Below that face score the
+  // first reading is all.
   async readCrops(picture, crops, least) {
     const keypoints = await this.predictor.read(picture, crops, false);
     const better = (index) => cropFromPoints(keypoints[index].points);
     const faces = [...crops.keys()].filter((index) => keypoints[index].score >= least);
     const off = faces.filter((index) => isOff(crops[index], better(index)));
-    for (const [places, mirror] of [[off, false], [faces, true]]) {
-      const again = await this.predictor.read(picture, places.map(better), mirror);
-      places.forEach((index, place) => { keypoints[index] = again[place]; });
-    }
+    const again = await this.predictor.read(picture, off.map(better), false);
+    off.forEach((index, i) => { keypoints[index] = again[i]; });
+    const other = await this.predictor.readMirrored(picture, faces.map(better));
+    faces.forEach((index, i) => { keypoints[index] = meanReading([keypoints[index], other[i]]); });
     return keypoints;
   }
 }

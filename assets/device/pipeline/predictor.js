@@ -15,8 +15,7 @@ export class KeypointPredictor {
   /**
    * @param {import("./engine.js").Networks} networks
    * @param {number} passes 1 reads the points once; 2 cuts each face again by the points of the first
-   * @param {boolean} mirror also read the mirrored crop, and average (in the last pass);
-   *   faces lean in both
+   * @param {boolean} mirror also read the mirrored crop, and average (in the last pass)
    */
   constructor(networks, passes, mirror) {
     Object.assign(this, {networks, passes, mirror});
@@ -38,26 +37,34 @@ export class KeypointPredictor {
   }
 
   /** One reading of each crop; `mirror` as of the class. */
-  async read(picture, crops, mirror) {
+  read(picture, crops, mirror) {
+    return this.readViews(picture, crops, mirror ? [false, true] : [false]);
+  }
+
+  /** One reading of each crop's mirror image alone. */
+  readMirrored(picture, crops) {
+    return this.readViews(picture, crops, [true]);
+  }
+
+  // The mean of what each view of the crops shows: false as it is, true its mirror image.
+  async readViews(picture, crops, views) {
     if (!crops.length) return [];
-    const {input_size: size, most_crops, lean} = constants.keypoints;
+    const {input_size: size, most_crops} = constants.keypoints;
     if (crops.length > most_crops) {
-      const first = await this.read(picture, crops.slice(0, most_crops), mirror);
-      return [...first, ...await this.read(picture, crops.slice(most_crops), mirror)];
+      const first = await this.readViews(picture, crops.slice(0, most_crops), views);
+      return [...first, ...await this.readViews(picture, crops.slice(most_crops), views)];
     }
-    const views = mirror ? [turned(crops, -lean), turned(crops, lean)] : [crops];
-    const pictures = views.flatMap((view, place) => view.map((crop) => {
-      const one = cut(picture, crop, size);
-      return place ? mirrored(one, size) : one;
-    }));
-    const readings = await this.networks.readCrops(pictures);
-    return crops.map((_, index) => meanReading(views.map((view, place) => {
-      const {points, logScale, score} = readings[place * crops.length + index];
-      const back = place ? mirroredBack(points) : points;
-      const own = place ? constants.markup.flip.map((from) => logScale[from]) : logScale;
+    const pictures = crops.map((crop) => cut(picture, crop, size));
+    const seen = views.flatMap((isMirrored) =>
+      (isMirrored ? pictures.map((one) => mirrored(one, size)) : pictures));
+    const readings = await this.networks.readCrops(seen);
+    return crops.map((crop, index) => meanReading(views.map((isMirrored, view) => {
+      const {points, logScale, score} = readings[view * crops.length + index];
+      const back = isMirrored ? mirroredBack(points) : points;
+      const own = isMirrored ? constants.markup.flip.map((from) => logScale[from]) : logScale;
       return {
-        points: toPhoto(back, view[index]),
-        scale: own.map((value) => Math.exp(value) * view[index].side),
+        points: toPhoto(back, crop),
+        scale: own.map((value) => Math.exp(value) * crop.side),
         score,
       };
     })));
@@ -72,9 +79,6 @@ export const confidence = ({points, scale}) => {
     return 1 - (1 + distance) * Math.exp(-distance);
   });
 };
-
-const turned = (crops, degrees) =>
-  crops.map((crop) => ({...crop, angle: crop.angle + degrees}));
 
 const mirrored = (picture, size) => {
   const result = new Uint8Array(picture.length);
@@ -93,8 +97,11 @@ const mirrored = (picture, size) => {
 const mirroredBack = (points) =>
   constants.markup.flip.map((from) => [-points[from][0], points[from][1]]);
 
-// Of readings of the same face: the mean; of the scales their geometric mean.
-const meanReading = (readings) => {
+/**
+ * Of readings of the same face: the mean; of the scales their geometric mean.
+ * @param {Keypoints[]} readings @returns {Keypoints}
+ */
+export const meanReading = (readings) => {
   const mean = (values) => values.reduce((sum, value) => sum + value, 0) / readings.length;
   const [first] = readings;
   return {
