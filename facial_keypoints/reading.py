@@ -14,7 +14,7 @@ from facial_keypoints.landmarks.crops import (
 from facial_keypoints.landmarks.markup import NUM_FIVE
 from facial_keypoints.landmarks.predictor import KeypointPredictor, Keypoints
 
-#: How far a crop may be off, by the points read in it, before the better one is read in its place:
+#: How far a crop may be off, by the points read in it, before it is read again in better ones:
 #: shares of the side, of the size (its logarithm), and degrees.
 MOST_MOVED, MOST_RESIZED, MOST_TURNED = 0.1, 0.2, 10.0
 #: Face score of a first reading under which there is no other one.
@@ -36,18 +36,18 @@ def read_crops(
 ) -> Keypoints:
     """Keypoints of crops, each in its own photo: the mean of what is read in the crop, and in the
     mirror image of the crop that those points ask for (two different crops err less alike). Where
-    the first crop was far off, that which its points ask for takes its place. What has less than
-    that face score in the first reading is read no further.
+    the first crop was far off, the better one is corrected likewise, and then read with its mirror
+    image. What has less than that face score in the first reading is read no further.
     """
     keypoints = predictor.read(images, crops, mirror=False)
     faces = keypoints.score >= least
-    off = np.flatnonzero(faces & _are_off(crops, crops_from_points(keypoints.points)))
-    if len(off):
-        keypoints.put(off, predictor.read(*_better(images, keypoints, off), mirror=False))
-    places = np.flatnonzero(faces)
-    if len(places):
-        other = predictor.read_mirrored(*_better(images, keypoints, places))
-        keypoints.put(places, keypoints[places].mean_with(other))
+    is_off = _are_off(crops, crops_from_points(keypoints.points))
+    near, off = np.flatnonzero(faces & ~is_off), np.flatnonzero(faces & is_off)
+    if len(near):
+        other = predictor.read_mirrored(*_better(images, keypoints, near))
+        keypoints.put(near, keypoints[near].mean_with(other))
+    for mirror in (False, True) if len(off) else ():
+        keypoints.put(off, predictor.read(*_better(images, keypoints, off), mirror))
     return keypoints
 
 

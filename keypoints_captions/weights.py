@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
 
 _LINE = 100  # columns of the JSON; lists of numbers and words are wrapped to it
 _FACTS = "weights"  # the JSON's entry about the safetensors file
+_GRAPHS = "onnx"  # that about what `train.export` writes
 
 
 class WeightsError(ValueError):
@@ -106,6 +107,12 @@ def load_model(path: str | os.PathLike[str]) -> SavedModel:
         for name, tensor in tensors.items()
     }
     return SavedModel(state_dict, metadata)
+
+
+def description(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a pair's metadata still holds when other tensors are saved with it: all but the facts
+    of its files, and of graphs exported from them."""
+    return {name: value for name, value in metadata.items() if name not in (_FACTS, _GRAPHS)}
 
 
 def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -60,9 +60,9 @@ def first_look(found: Detection) -> np.ndarray:
     return to_crop(POINTS[None], crops_of([found]))[0]
 
 
-def mirror_image(points: np.ndarray) -> np.ndarray:
-    """What a network says that sees these points in the mirror image of the better crop."""
-    return to_crop(points[None], BETTER)[0][FLIP] * (-1, 1)
+def mirror_image(points: np.ndarray, crop: Crops = BETTER) -> np.ndarray:
+    """What a network says that sees these points in the mirror image of the crop."""
+    return to_crop(points[None], crop)[0][FLIP] * (-1, 1)
 
 
 def test_the_detectors_crop_and_the_mirror_image_of_the_better_one_are_averaged() -> None:
@@ -80,16 +80,24 @@ def test_the_detectors_crop_and_the_mirror_image_of_the_better_one_are_averaged(
     assert (mirrored == cut(PHOTO, BETTER, 32)[0][:, ::-1]).all()
 
 
-def test_where_the_first_crop_is_off_the_better_one_takes_its_place() -> None:
+def test_where_the_first_crop_is_off_the_better_one_is_corrected() -> None:
     found = detection(shift=0.3)
-    seen = [first_look(found), to_crop(POINTS[None], BETTER)[0], mirror_image(POINTS)]
-    engine = Told(seen, [0.5, 0.7, 0.9])
+    twice = crops_from_points(POINTS[None] + np.array([6, 3]))
+    straight, again = (
+        to_crop(POINTS[None], twice)[0],
+        mirror_image(POINTS + np.array([4, 2]), twice),
+    )
+    engine = Told(
+        [first_look(found), to_crop(POINTS[None] + np.array([6, 3]), BETTER)[0], straight, again],
+        [0.5, 0.6, 0.7, 0.9],
+    )
     points, scale, score = read(engine, found)
-    np.testing.assert_allclose(points, POINTS, atol=0.01)
-    np.testing.assert_allclose(scale, 0.4 * BETTER.side[0], rtol=1e-4)
+    np.testing.assert_allclose(points, POINTS + np.array([2, 1]), atol=0.01)
+    np.testing.assert_allclose(scale, 0.4 * twice.side[0], rtol=1e-4)
     assert score == pytest.approx(0.8)
     assert (engine.crops[1] == cut(PHOTO, BETTER, 32)[0]).all()
-    assert (engine.crops[2] == cut(PHOTO, BETTER, 32)[0][:, ::-1]).all()
+    assert (engine.crops[2] == cut(PHOTO, twice, 32)[0]).all()
+    assert (engine.crops[3] == cut(PHOTO, twice, 32)[0][:, ::-1]).all()
 
 
 def test_what_is_no_face_is_read_once() -> None:

@@ -30,7 +30,7 @@ from facial_keypoints.landmarks.markup import FLIP, interocular_distance
 from facial_keypoints.landmarks.network import KeypointNet, KeypointNetConfig, PerPointLinear
 from facial_keypoints.landmarks.predictor import TOLERANCE, KeypointPredictor
 from facial_keypoints.reading import crops_of, read_crops
-from keypoints_captions.weights import load_model, save_model
+from keypoints_captions.weights import description, load_model, save_model
 from train.command_line import UsageError, program, run
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.faces.data import (
@@ -119,11 +119,9 @@ def look(
     for image, truth, crops in itertools.chain.from_iterable(views):
         kept.clear()
         keypoints = read_crops(predictor, [image], crops, least=0.0)
-        straight, reflected = kept[-2:]  # a crop and the mirror image of another one
-        feature, scale = (
-            (one.float() + other[:, flip].float()) / 2
-            for one, other in zip(straight, reflected, strict=True)
-        )
+        # The last two are a crop and the mirror image of it or of a better one.
+        readings = (torch.cat(parts)[-2:].float() for parts in zip(*kept, strict=True))
+        feature, scale = ((one[:1] + one[1:, flip]) / 2 for one in readings)
         features.append(feature)
         log_scale.append(scale)
         eyes = interocular_distance(truth[None])[:, None]
@@ -231,7 +229,7 @@ def main(arguments: list[str] | None = None) -> None:
     told["validation"] = {"error before": before, "error on unseen subjects": after}
     fit(seen, config).change(network.points.log_scale)
     state = network.state_dict()
-    facts = {name: value for name, value in metadata.items() if name != "weights"}
+    facts = description(metadata)
     facts["training"] = {**facts["training"], "calibration": told}
     save_model(options.weights, state, facts, half=True)
     print(f"expected calibration error on validation faces: {before:.1f} % before, "

@@ -34,7 +34,7 @@ from facial_keypoints.landmarks.network import (
 )
 from facial_keypoints.pipeline import load_network
 from keypoints_captions.photos.reader import read_photo
-from keypoints_captions.weights import load_model, save_model
+from keypoints_captions.weights import description, load_model, save_model
 from train.command_line import program, run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.detector.metrics import OVERLAP, overlaps
@@ -196,7 +196,7 @@ def export(head: FaceHead, weights: Path, config: FaceScoreConfig, scores: dict)
     state = {name: value for name, value in state.items() if not name.startswith("face.")}
     state |= {f"face.{name}": value for name, value in head.state_dict().items()}
     KeypointNet(KeypointNetConfig.from_dict(metadata["config"])).load_state_dict(state)
-    facts = {name: value for name, value in metadata.items() if name != "weights"}
+    facts = description(metadata)
     told = {"options": dataclasses.asdict(config), "validation": scores}
     facts["training"] = {**facts["training"], "face_score": told}
     save_model(weights, state, facts, half=True)

@@ -94,17 +94,20 @@ export class FacialKeypoints {
   }
 
   // The mean of a reading of each crop and of one of the mirror image of the crop that its points
-  // ask for; where the first crop was far off, that one takes its place. Below that face score the
-  // first reading is all.
+  // ask for; where the first crop was far off, the better one is corrected likewise, and then read
+  // with its mirror image. Below that face score the first reading is all.
   async readCrops(picture, crops, least) {
     const keypoints = await this.predictor.read(picture, crops, false);
     const better = (index) => cropFromPoints(keypoints[index].points);
     const faces = [...crops.keys()].filter((index) => keypoints[index].score >= least);
     const off = faces.filter((index) => isOff(crops[index], better(index)));
-    const again = await this.predictor.read(picture, off.map(better), false);
-    off.forEach((index, i) => { keypoints[index] = again[i]; });
-    const other = await this.predictor.readMirrored(picture, faces.map(better));
-    faces.forEach((index, i) => { keypoints[index] = meanReading([keypoints[index], other[i]]); });
+    const near = faces.filter((index) => !off.includes(index));
+    const other = await this.predictor.readMirrored(picture, near.map(better));
+    near.forEach((index, i) => { keypoints[index] = meanReading([keypoints[index], other[i]]); });
+    for (const mirror of [false, true]) {
+      const again = await this.predictor.read(picture, off.map(better), mirror);
+      off.forEach((index, i) => { keypoints[index] = again[i]; });
+    }
     return keypoints;
   }
 }
