@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from keypoints_captions.photos import reader as photos
+from keypoints_captions.photos.jpeg import decode_jpeg
 from keypoints_captions.photos.reader import PHOTO_SUFFIXES, PhotoError, read_photo
 from tests.picture_files import (
     HEIGHT,
@@ -508,6 +509,33 @@ def test_max_side_hint(max_side: int, expected: int) -> None:
     data = encode(Image.new("RGB", (800, 600)), "JPEG")
     assert max(read_photo(data, max_side=max_side).shape) == expected
     assert max(read_photo(data).shape) == 800
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("shrink", [1, 2, 4, 8])
+def test_jpegs_are_decoded_as_by_pillow(shrink: int, subsampling: int) -> None:
+    for progressive in (False, True):
+        data = encode(
+            noise(211, 157), "JPEG", subsampling=subsampling, progressive=progressive, quality=80
+        )
+        image = Image.open(io.BytesIO(data))
+        image.draft(None, (211 // shrink, 157 // shrink))
+        expected = np.asarray(image)
+        pixels = decode_jpeg(data, shrink)
+        assert pixels is not None
+        np.testing.assert_array_equal(pixels, expected)
+        np.testing.assert_array_equal(read_photo(data, max_side=211 // shrink), expected)
+
+
+def test_a_tiny_jpeg_made_smaller() -> None:
+    for side in range(1, 20):
+        data = encode(Image.new("RGB", (side, 2), (250, 250, 250)), "JPEG")
+        assert read_photo(data, max_side=1).min() > 245
+
+
+def test_what_no_jpeg_decoder_reads_gives_nothing() -> None:
+    assert decode_jpeg(b"\xff\xd8\xff") is None
+    assert decode_jpeg(b"") is None
 
 
 def test_suffixes_are_lower_case() -> None:

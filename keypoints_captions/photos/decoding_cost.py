@@ -5,7 +5,7 @@ included, as `python -m tests.bad_input --huge` measures them.
 """
 
 import re
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image, JpegImagePlugin
 
@@ -37,28 +37,27 @@ class JpegStructure(NamedTuple):
 
     scans: how many times its data goes over the picture; counting ends above `MAX_SCANS`.
     sizes: width and height in each of its frame headers; a good file has one.
+    ends: whether it ends as a JPEG does, and is not cut short.
     """
 
     scans: int
     sizes: tuple[tuple[int, int], ...]
+    ends: bool
 
 
-def jpeg_structure(file: BinaryIO) -> JpegStructure:
-    """Reads the markers only; `file` stays where it is."""
-    place = file.tell()
-    file.seek(0)
-    data = file.read()
-    file.seek(place)
-    scans, sizes, at = 0, [], 2
+def jpeg_structure(data: bytes) -> JpegStructure:
+    """Reads the markers only of a JPEG file."""
+    scans, sizes, at, ends = 0, [], 2, False
     while scans <= MAX_SCANS and (marker := _MARKER.search(data, at)):
         kind, at = marker[1][0], marker.end()
         if kind == _END:
+            ends = True
             break
         scans += kind == _SCAN
         if kind in _FRAMES:
             sizes.append((_number(data, at + 5), _number(data, at + 3)))
         at += _number(data, at)  # the length of what the marker is about
-    return JpegStructure(scans, tuple(sizes))
+    return JpegStructure(scans, tuple(sizes), ends)
 
 
 def _number(data: bytes, at: int) -> int:

@@ -20,7 +20,7 @@ _TIFF_BITS_PER_SAMPLE, _TIFF_PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 
 
-def upright_rgb(image: Image.Image) -> np.ndarray:
+def upright_rgb(image: Image.Image, stored: np.ndarray | None = None) -> np.ndarray:
     """The pixels as a person would see them.
 
     EXIF orientation is applied, transparency is laid over white, an embedded colour profile is
@@ -28,6 +28,8 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
 
     Args:
         image: any mode Pillow decodes; its current frame is taken and loaded.
+        stored: the pixels of an RGB image, as `upright_rgb` returns them but neither turned nor
+            converted, where something else has decoded them: the image is then not loaded.
 
     Returns:
         (height, width, 3) uint8 RGB, C-contiguous.
@@ -35,14 +37,17 @@ def upright_rgb(image: Image.Image) -> np.ndarray:
     Raises:
         Whatever Pillow raises on damaged data: there is no single base class for it.
     """
-    image.load()
-    width, height = image.size
+    if stored is None:
+        image.load()
     orientation = _orientation(image)
+    if stored is not None and orientation == 1 and _has_srgb(image):
+        return stored
+    width, height = image.size
     shape = (width, height, 3) if orientation >= 5 else (height, width, 3)
     upright = np.empty(shape, np.uint8)
     as_stored = _stored_view(upright, orientation)
     convert = _grey_converter(image) if image.mode in DEEP_MODES else _colour_converter(image)
-    for strip, top in _strips(image):
+    for strip, top in _strips(image, stored):
         as_stored[top : top + strip.height] = convert(strip)
     return upright
 
@@ -57,11 +62,16 @@ def over_white(rgba: np.ndarray) -> np.ndarray:
     return blended.astype(np.uint8)
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    """(strip, its first row) from top to bottom."""
+def _strips(
+    image: Image.Image, stored: np.ndarray | None = None
+) -> Iterator[tuple[Image.Image, int]]:
+    """(strip, its first row) from top to bottom; stored: as of `upright_rgb`."""
     rows = max(1, STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
-        yield image.crop((0, top, image.width, min(image.height, top + rows))), top
+        if stored is None:
+            yield image.crop((0, top, image.width, min(image.height, top + rows))), top
+        else:
+            yield Image.fromarray(stored[top : top + rows]), top
 
 
 def _orientation(image: Image.Image) -> int:
@@ -90,6 +100,11 @@ def _stored_view(upright: np.ndarray, orientation: int) -> np.ndarray:
         8: lambda a: np.rot90(a, -1),
     }
     return views[orientation](upright)
+
+
+def _has_srgb(image: Image.Image) -> bool:
+    """Whether the colours of this RGB image need no conversion."""
+    return _colour_transform(image, transparent=False)[1] is None
 
 
 def _colour_converter(image: Image.Image) -> Callable[[Image.Image], np.ndarray]:

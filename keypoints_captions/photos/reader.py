@@ -16,6 +16,7 @@ import pillow_heif
 from PIL import Image, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from keypoints_captions.photos.decoding_cost import MAX_SCANS, jpeg_structure, most_pixels
+from keypoints_captions.photos.jpeg import decode_jpeg
 from keypoints_captions.photos.pixels import STRIP_PIXELS, over_white, upright_rgb
 
 MAX_PIXELS = 64_000_000  # a 50-megapixel photo passes; fewer of some kinds, see decoding_cost.py
@@ -183,19 +184,43 @@ def _decode(file: BinaryIO, max_side: int | None) -> np.ndarray:
         raise PhotoError(_damaged("photo")) from error
     with image:
         _check_size(*image.size)
-        _check_cost(image, file)
-        if max_side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            scale = max(1, max_side) / max(image.size)
-            image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            return _decode_jpeg(image, file, max_side)
+        _check_cost(image, 1)
         return _pixels(image, f"{image.format} file")
 
 
-def _pixels(image: Image.Image, what: str) -> np.ndarray:
+def _decode_jpeg(
+    image: JpegImagePlugin.JpegImageFile, file: BinaryIO, max_side: int | None
+) -> np.ndarray:
+    file.seek(0)
+    data = file.read()
+    scans, sizes, ends = jpeg_structure(data)
+    if scans > MAX_SCANS:
+        raise PhotoError(
+            f"The JPEG is made of more than {MAX_SCANS} scans, which no camera does; save it again."
+        )
+    if sizes != (image.size,):  # Pillow and the decoder it uses may go by different ones
+        raise PhotoError(_damaged("JPEG file"))
+    _check_cost(image, scans)
+    longest = max(image.size)
+    if max_side is not None:
+        scale = max(1, max_side) / longest
+        image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
+    stored = None
+    if ends and image.mode == "RGB":
+        stored = decode_jpeg(data, round(longest / max(image.size)))
+        if stored is not None and stored.shape[1::-1] != image.size:  # a few pixels, made smaller
+            stored = None
+    return _pixels(image, f"{image.format} file", stored)
+
+
+def _pixels(image: Image.Image, what: str, stored: np.ndarray | None = None) -> np.ndarray:
     try:
         if isinstance(image, TiffImagePlugin.TiffImageFile):  # decoded whole, whatever the photo's
             tags = image.tag_v2
             _check_size(tags.get(_TIFF_TILE_WIDTH, 1), tags.get(_TIFF_TILE_LENGTH, 1))
-        return upright_rgb(image)
+        return upright_rgb(image, stored)
     except PhotoError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -215,18 +240,8 @@ def _check_bytes(size: int) -> None:
         )
 
 
-def _check_cost(image: Image.Image, file: BinaryIO) -> None:
-    """Refuses what passes as to its size but would take too much memory or time."""
-    scans = 1
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        scans, sizes = jpeg_structure(file)
-        if scans > MAX_SCANS:
-            raise PhotoError(
-                f"The JPEG is made of more than {MAX_SCANS} scans, which no camera does; save it "
-                "again."
-            )
-        if sizes != (image.size,):  # Pillow and the decoder it uses may go by different ones
-            raise PhotoError(_damaged("JPEG file"))
+def _check_cost(image: Image.Image, scans: int) -> None:
+    """Refuses what passes as to its size but would take too much memory."""
     most = most_pixels(image, scans)
     if image.width * image.height > most:
         raise PhotoError(
