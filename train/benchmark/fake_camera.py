@@ -79,12 +79,12 @@ def film(path: Route, every: int = 1) -> Iterator[np.ndarray]:
         yield frame
 
 
-def write_y4m(path: Path, frames: Iterable[np.ndarray]) -> Path:
+def write_y4m(path: Path, frames: Iterable[np.ndarray], rate: int = RATE) -> Path:
     """Frames, (H, W, 3) uint8 RGB with even sides, as the file that Chromium takes for a camera
-    and plays again and again."""
+    and plays again and again, `rate` of them a second."""
     width, height = FRAME_SIZE
     with open(path, "wb") as file:
-        file.write(f"YUV4MPEG2 W{width} H{height} F{RATE}:1 Ip A1:1 C420jpeg\n".encode())
+        file.write(f"YUV4MPEG2 W{width} H{height} F{rate}:1 Ip A1:1 C420jpeg\n".encode())
         for frame in frames:
             file.write(b"FRAME\n" + cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420).tobytes())
     return path
