@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pillow_heif
@@ -16,19 +15,13 @@ from tests.picture_files import HEIC
 pytestmark = BROWSER_MARKS
 
 
-@contextmanager
-def opened(browser: Browser, app_address: str) -> Iterator[Page]:
-    allowed = ["camera", "clipboard-read"]
-    with watched_page(browser, app_address, permissions=allowed) as page:
-        expect(status(page)).to_contain_text("astronaut.jpg")
-        yield page
-
-
 @pytest.fixture(scope="module")
 def page(browser: Browser, app_address: str) -> Iterator[Page]:
     """The page with its example answered; the tests go on from each other's state, as one visitor
     does, for opening a page takes a second and a half of the machine."""
-    with opened(browser, app_address) as page:
+    allowed = ["camera", "clipboard-read"]
+    with watched_page(browser, app_address, permissions=allowed) as page:
+        expect(status(page)).to_contain_text("astronaut.jpg")
         yield page
 
 

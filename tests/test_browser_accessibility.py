@@ -1,5 +1,5 @@
 """The real page as axe-core sees it: no serious fault in either tab, light or dark, and what can be
-done by keyboard alone."""
+done by keyboard alone. A photo kept on the device: `test_browser_device.py`."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import BROWSER_MARKS, watched_page
-from web.device.files import device_files
 
 pytestmark = BROWSER_MARKS
+
+#: Colours are those that come in the end.
+NO_TRANSITIONS = "*, ::before, ::after { transition: none !important }"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,7 @@ def page(browser: Browser, app_address: str) -> Iterator[Page]:
     """The page with its first example answered; the tests go on from each other's state."""
     with watched_page(browser, app_address, reduced_motion="reduce") as page:
         expect(page.locator("#keypoints-status")).to_contain_text("astronaut.jpg")
-        page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
+        page.add_style_tag(content=NO_TRANSITIONS)
         yield page
 
 
@@ -66,16 +68,6 @@ def test_the_photo_part_and_all_its_folds(page: Page) -> None:
 def test_the_other_parts(page: Page, part: str) -> None:
     page.get_by_role("tab", name=part).click()
     assert faults(page) == []
-
-
-@pytest.mark.skipif(bool(device_files().missing), reason=device_files().missing or "-")
-def test_a_photo_kept_on_the_device(page: Page) -> None:
-    page.get_by_role("tab", name="Photo", exact=True).click()
-    page.get_by_label("Keep this photo on my device").check()
-    page.locator(".own-photo").get_by_role("button", name="Two portraits").click()
-    expect(page.locator(".own-photo .summary")).to_contain_text("2 faces")
-    assert faults(page) == []
-    page.get_by_label("Keep this photo on my device").uncheck()
 
 
 def test_the_captions_and_all_their_folds(page: Page) -> None:

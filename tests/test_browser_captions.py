@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pillow_heif
@@ -20,20 +19,6 @@ pytestmark = BROWSER_MARKS
 def page(browser: Browser, app_address: str) -> Iterator[Page]:
     """The page at its captions, with the example answered; the tests go on from each other's state,
     as one visitor does, for opening a page takes a second and a half of the machine."""
-    with opened(browser, app_address) as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def settings_page(browser: Browser, app_address: str) -> Iterator[Page]:
-    """The same for the tests that change settings, which are in view."""
-    with opened(browser, app_address) as page:
-        open_fold(page)
-        yield page
-
-
-@contextmanager
-def opened(browser: Browser, app_address: str) -> Iterator[Page]:
     allowed = ["clipboard-read", "clipboard-write"]
     with watched_page(browser, f"{app_address}?tab=captions", permissions=allowed) as page:
         expect(status(page)).to_contain_text("flower.jpg")
@@ -281,8 +266,7 @@ def test_nothing_is_wider_than_the_screen(page: Page) -> None:
             assert panel["x"] >= photo["x"] + photo["width"]  # beside it
 
 
-def test_first_words(settings_page: Page) -> None:
-    page = settings_page
+def test_first_words(page: Page) -> None:
     box = page.locator("#search").get_by_label("Begin with these words")
     box.fill("A black")
     box.press("Enter")
@@ -299,8 +283,7 @@ def test_first_words(settings_page: Page) -> None:
     expect(alert).to_have_count(0)
 
 
-def test_options_search_again_in_the_same_look(settings_page: Page) -> None:
-    page = settings_page
+def test_options_search_again_in_the_same_look(page: Page) -> None:
     looked = status(page).inner_text().split(" ms to look")[0].split()[-1]
     set_number(page, "Number of captions", 5)
     expect(status(page)).to_contain_text("5 captions")

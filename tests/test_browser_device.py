@@ -17,6 +17,7 @@ from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.pipeline import FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 from tests.browser import BROWSER_MARKS, warm_context
+from tests.test_browser_accessibility import NO_TRANSITIONS, faults
 from train.benchmark.device.relay import Relay, relaying
 from web.device.files import device_files
 
@@ -64,30 +65,82 @@ def listen(page: Page, relay: Relay) -> None:
             return
 
 
+@pytest.fixture(scope="module")
+def visit(browser: Browser, listened: tuple[str, Relay]) -> Iterator[Page]:
+    """The live view on the device, before its networks came; the tests go on from each other's
+    state, as one visitor does, for page and networks take seconds of the machine."""
+    page = opened(browser, "about:blank")
+    page.context.route(MODELS, lambda route: route.abort())
+    page.goto(f"{listened[0]}?view=live&runs=nowhere")
+    yield page
+    page.close()
+
+
+MODELS = "**/device/models/**"
+
+
+def test_faces_are_found_on_the_device_where_a_link_names_no_place(visit: Page) -> None:
+    expect(visit.get_by_role("radio", name="On this device")).to_be_checked()
+    expect(visit.locator("[data-live=text]")).to_contain_text("never leave this device")
+
+
+def test_networks_that_do_not_arrive_are_said_and_asked_for_again(visit: Page) -> None:
+    start(visit)
+    trouble = visit.locator("[data-live=trouble]")
+    expect(trouble).to_contain_text("do not run on this device")
+    expect(trouble.get_by_role("button", name="Use the server")).to_be_visible()
+    visit.context.unroute(MODELS)
+    trouble.get_by_role("button", name="Try again").click()
+    expect(visit.locator(".gauges")).to_have_count(1)
+    expect(trouble).to_be_hidden()
+
+
 def test_no_picture_leaves_the_page_until_the_server_is_chosen(
-    browser: Browser, listened: tuple[str, Relay]
+    visit: Page, listened: tuple[str, Relay]
 ) -> None:
     address, relay = listened
-    page = opened(browser, f"{address}?view=live&runs=nowhere")
-    expect(page.get_by_role("radio", name="On this device")).to_be_checked()
-    expect(page.locator("[data-live=text]")).to_contain_text("never leave this device")
-    start(page)
-    expect(page.locator(".gauges")).to_have_count(1)
-    readout(page, "on this device")
-    listen(page, relay)
+    readout(visit, "on this device")
+    listen(visit, relay)
     assert not [request for request in relay.requests if "heartbeat" not in request]
     assert relay.sent < 1000
-    page.get_by_role("radio", name="On the server").click()
-    page.wait_for_url(f"{address}?view=live&runs=server")
-    readout(page, "on the server")
-    expect(page.locator(".gauges")).to_have_count(1)
+    visit.get_by_role("radio", name="On the server").click()
+    visit.wait_for_url(f"{address}?view=live&runs=server")
+    readout(visit, "on the server")
+    expect(visit.locator(".gauges")).to_have_count(1)
     assert any("component_server" in request for request in relay.requests)
     assert relay.sent > 10_000  # so the listener would have heard a picture
-    page.get_by_role("radio", name="On this device").click()
-    page.wait_for_url(f"{address}?view=live")
-    readout(page, "on this device")
-    expect(page.locator(".gauges")).to_have_count(1)
-    page.close()
+    visit.get_by_role("radio", name="On this device").click()
+    visit.wait_for_url(f"{address}?view=live")
+    readout(visit, "on this device")
+    expect(visit.locator(".gauges")).to_have_count(1)
+    visit.locator("[data-live=end]").click()
+
+
+#: For this page time passes ten times as fast from now on, so that its networks take ten times as
+#: long.
+SLOW = """() => {
+  const now = performance.now.bind(performance);
+  performance.now = () => 10 * now();
+}"""
+
+
+def test_a_slow_device_is_told_and_goes_over_only_when_asked(visit: Page) -> None:
+    visit.evaluate(SLOW)
+    expect(visit.get_by_role("radio", name="On this device")).to_be_checked()
+    start(visit)
+    trouble = visit.locator("[data-live=trouble]")
+    expect(trouble).to_contain_text("This device is slow")
+    expect(visit.locator(".live")).to_have_attribute("data-runs", "device")
+    expect(visit.locator(".gauges")).to_have_count(1)  # it goes on meanwhile
+    trouble.get_by_role("button", name="Stay here").click()
+    expect(trouble).to_be_hidden()
+    expect(visit.locator(".live")).to_have_attribute("data-runs", "device")
+    visit.locator("[data-live=end]").click()
+    start(visit)
+    trouble.get_by_role("button", name="Use the server").click()
+    readout(visit, "on the server")
+    expect(visit.get_by_role("radio", name="On the server")).to_be_checked()
+    visit.locator("[data-live=end]").click()
 
 
 COUNTED = """
@@ -157,50 +210,6 @@ def test_a_browser_without_simd_is_told_and_nothing_is_sent_unasked(
     page.close()
 
 
-#: For this page time passes ten times as fast, so that its networks take ten times as long.
-SLOW = """
-const now = performance.now.bind(performance);
-performance.now = () => 10 * now();"""
-
-
-def test_a_slow_device_is_told_and_goes_over_only_when_asked(
-    browser: Browser, app_address: str
-) -> None:
-    page = opened(browser, f"{app_address}?view=live&runs=device", SLOW)
-    expect(page.get_by_role("radio", name="On this device")).to_be_checked()
-    start(page)
-    trouble = page.locator("[data-live=trouble]")
-    expect(trouble).to_contain_text("This device is slow")
-    expect(page.locator(".live")).to_have_attribute("data-runs", "device")
-    expect(page.locator(".gauges")).to_have_count(1)  # it goes on meanwhile
-    trouble.get_by_role("button", name="Stay here").click()
-    expect(trouble).to_be_hidden()
-    expect(page.locator(".live")).to_have_attribute("data-runs", "device")
-    page.locator("[data-live=end]").click()
-    start(page)
-    trouble.get_by_role("button", name="Use the server").click()
-    readout(page, "on the server")
-    expect(page.get_by_role("radio", name="On the server")).to_be_checked()
-    page.close()
-
-
-def test_networks_that_do_not_arrive_are_said_and_asked_for_again(
-    browser: Browser, app_address: str
-) -> None:
-    page = opened(browser, "about:blank")
-    page.context.route("**/device/models/**", lambda route: route.abort())
-    page.goto(f"{app_address}?view=live")
-    start(page)
-    trouble = page.locator("[data-live=trouble]")
-    expect(trouble).to_contain_text("do not run on this device")
-    expect(trouble.get_by_role("button", name="Use the server")).to_be_visible()
-    page.context.unroute("**/device/models/**")
-    trouble.get_by_role("button", name="Try again").click()
-    expect(page.locator(".gauges")).to_have_count(1)
-    expect(trouble).to_be_hidden()
-    page.close()
-
-
 def turned(examples: Path, folder: Path) -> Path:
     """The two portraits as a camera held upright stores them: lying, with a tag."""
     image = Image.open(examples / "two_portraits.jpg").transpose(Image.Transpose.ROTATE_90)
@@ -256,6 +265,11 @@ def saved(page: Page, button: str, name: str) -> str:
         page.locator(".own-photo").get_by_role("button", name=button).click()
     assert download.value.suggested_filename == name
     return Path(download.value.path()).read_text()
+
+
+def test_axe_finds_no_fault_in_an_answer_on_the_device(kept: Page) -> None:
+    kept.add_style_tag(content=NO_TRANSITIONS)
+    assert faults(kept) == []
 
 
 def test_what_is_no_photo_is_said_and_a_cat_has_no_face(kept: Page) -> None:
