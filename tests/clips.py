@@ -30,6 +30,8 @@ def write_clip(
         audio = file.add_stream(sound, rate=RATE, layout="mono") if sound else None
         if video is not None:
             height, width = frames[0].shape[:2]
+            if codec == "libx264":  # a tenth of the time of its own choice; B-frames stay
+                video.options = {"preset": "veryfast"}
             video.width, video.height, video.pix_fmt = width, height, "yuv420p"
             tick = Fraction(1, 25) if times_ms is None else Fraction(1, 1000)
             video.codec_context.time_base = tick

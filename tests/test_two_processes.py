@@ -7,7 +7,7 @@ import pytest
 import facial_keypoints.detection.cnn as detection
 from facial_keypoints.pipeline import load_network
 from tests import test_detector_training, test_keypoint_training
-from tests.caption_world import make_world, tiny_options
+from tests.caption_world import make_world, shallow_encoders, tiny_options
 from tests.drawn_faces import write_faces_csv
 from tests.two_processes import train_in_two
 from train.captioning.__main__ import main as train_captions
@@ -17,8 +17,9 @@ from train.keypoints.__main__ import main as train_keypoints
 
 
 def test_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = [*tiny_options(make_world(tmp_path), "two"), "--xe-epochs", "2"]
-    train_in_two(train_captions, ["xe", *options], monkeypatch)
+    with shallow_encoders():
+        options = [*tiny_options(make_world(tmp_path), "two"), "--xe-epochs", "2"]
+        train_in_two(train_captions, ["xe", *options], monkeypatch)
     last = load_checkpoint(tmp_path / "two" / "xe" / "last.pt")
     assert last is not None and last["done"] and last["step"] == 2
 

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from tests.caption_world import shallow_encoders
 from train.benchmark.running_app import free_port
 
 #: Each second process is a copy of one that has imported the trainings, which takes seconds.
@@ -20,7 +21,7 @@ _copies.set_forkserver_preload([__name__, *TRAININGS])
 
 def _join(module: str, arguments: list[str], group: dict[str, str], printed: Connection) -> None:
     os.environ |= group
-    with redirect_stdout(io.StringIO()) as text:
+    with redirect_stdout(io.StringIO()) as text, shallow_encoders():
         importlib.import_module(module).main(arguments)
     printed.send(text.getvalue())
 

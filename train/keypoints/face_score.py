@@ -37,7 +37,7 @@ from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import description, load_model, save_model
 from train.command_line import program, run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
-from train.detector.metrics import OVERLAP, overlaps
+from train.detector.metrics import OVERLAP, all_overlaps
 from train.detector.mining import LEAST_SCORE
 from train.engine.options import add_config_arguments, config_from_arguments
 from train.engine.processes import Process
@@ -74,8 +74,8 @@ class Examples:
 def truths(found: Sequence[Detection], scene: Scene) -> list[bool | None]:
     """Of each box: whether it lies on a face; None where it half does, or the teacher doubts."""
     answers: list[bool | None] = []
-    for detection in found:
-        overlap = overlaps(detection.box, scene.boxes)
+    boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
+    for overlap in all_overlaps(boxes, scene.boxes):
         if overlap.max(initial=0.0) < NEAR_OVERLAP:
             answers.append(False)
         else:
