@@ -7,12 +7,12 @@ that count only where people use them, and BLEU-4, which pays for whole phrases.
 
 import atexit
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, Protocol
 
 import numpy as np
-from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
 from captioning.people import MEN, NEUTRAL, WOMEN
 from captioning.vocabulary import END, Vocabulary
@@ -23,9 +23,15 @@ from train.captioning.words.content import content_stems, stem_shares
 MALE = MEN | {"he", "his", "him", "himself"}
 FEMALE = WOMEN | {"she", "her", "herself"}
 _AGREED = 0.6  # share of the captions with a word, from which people agree on it
-#: One is added to the counts of two words and more (Lin and Och 2004): most captions share no four
-#: words in a row with a person's, and would all earn 0.
-_SMOOTH = SmoothingFunction().method2
+
+
+@cache
+def _bleu_4() -> Callable[[Sequence[Words], Words], float]:
+    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu  # a second, as in `stem`
+
+    # One is added to the counts of two words and more (Lin and Och 2004): most captions share no
+    # four words in a row with a person's, and would all earn 0.
+    return partial(sentence_bleu, smoothing_function=SmoothingFunction().method2)
 
 
 class Reward(Protocol):
@@ -87,7 +93,7 @@ class CaptionReward:
 
     def _bleu(self, photo: int, caption: Words) -> float:
         told = _unended(caption)
-        return sentence_bleu(self.people[photo], told, smoothing_function=_SMOOTH) if told else 0.0
+        return _bleu_4()(self.people[photo], told) if told else 0.0
 
     def _neutral(self, photo: int, captions: Sequence[Words], rewards: np.ndarray) -> np.ndarray:
         """Where a caption tells nobody's sex: its reward among captions that tell none either."""

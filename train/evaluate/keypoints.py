@@ -8,7 +8,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from facial_keypoints.geometry.pose import estimate_pose
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
@@ -120,6 +119,8 @@ def print_errors(
         Column("points over 0.8", "{:.0f} %"),
         Column("of those right", "{:.1f} %"),
     ]
+    from scipy.stats import spearmanr  # a second, which not every command that comes by here has
+
     with report.table("confidence", "", ["set"], columns) as row:
         for name in sets:
             confidence = results[name].confidence()
