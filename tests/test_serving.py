@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ from web.models import Background
 from web.server.health import Health
 from web.server.options import AUTH, parse_options
 from web.server.request_log import RequestLog, endpoint
+from web.server.server import listen
 from web.server.site import build_site
 
 
@@ -25,6 +27,18 @@ from web.server.site import build_site
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH", AUTH):
         monkeypatch.delenv(name, raising=False)
+
+
+# Connections
+
+
+def test_no_part_of_an_answer_waits_for_the_one_before() -> None:
+    with (
+        listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # Options
