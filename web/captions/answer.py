@@ -120,12 +120,8 @@ def answer_with_others(batches: Batches, path: Path, name: str, options: SearchO
     Raises:
         PhotoError: the photo cannot be read.
     """
-    preprocessing = batches.captioner.preprocessing
-    with batches.slots.turn():
-        image = read_photo(path, max_side=preprocessing.read_side)
-        square, preview = preprocessing.squash(image), _preview(image)
-    done = batches.caption(square, options)
-    seen = SeenPhoto(path, name, preview, done.photos, done.look_seconds)
+    done = batches.caption(path, options)
+    seen = SeenPhoto(path, name, _preview(done.image), done.photos, done.look_seconds)
     return Answer(seen, options, tuple(done.captions), done.search_seconds)
 
 

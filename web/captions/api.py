@@ -13,7 +13,7 @@ from web.models import MODELS, Background
 if TYPE_CHECKING:
     from web.captions.model import Ready
 
-#: Two batches for each compute slot: one is captioned while the photos of the next are read.
+#: Two batches for each compute slot: the photos of the next are there when one is done.
 CAPTION_BUDGET: dict[str, Any] = {
     "concurrency_id": "captions",
     "concurrency_limit": min(2 * BATCH * MODELS.count, 24),
@@ -41,10 +41,7 @@ def build_endpoint(ready: "Background[Ready]") -> None:
                 beam_size=_whole("beam_size", beam_size),
                 num_captions=_whole("num_captions", num_captions),
             )
-            batches = ready.get().batches
-            with MODELS.turn():
-                square = batches.captioner.preprocessing.read(given.path)
-            captions = batches.caption(square, options).captions
+            captions = ready.get().batches.caption(given.path, options).captions
         return Record(given.name, tuple(captions)).to_dict()
 
     gr.Button(visible=False).click(

@@ -1,6 +1,8 @@
 """Batched captioning of several visitors' photos.
 
-A batch takes less time than its photos one by one: the decoder's steps hardly grow with it.
+A batch takes less time than its photos one by one: the decoder's steps hardly grow with it. Its
+photos are read by the thread that captions them: if each was read in a compute slot of its own
+before, the next batch would begin with the few that have had theirs.
 """
 
 import threading
@@ -13,6 +15,7 @@ import numpy as np
 
 from captioning.caption import Caption
 from captioning.options import SearchOptions
+from keypoints_captions.photos.reader import PhotoSource, read_photo
 from web.models import ComputeSlots
 
 if TYPE_CHECKING:  # torch takes seconds to import; the page is up before it
@@ -25,11 +28,13 @@ BATCH = 6  # photos; more gain little and make the first of them wait for the la
 class Captioned(NamedTuple):
     """One photo's captions, best first, and what else is known of it.
 
+    image: the photo as `read_photo` gives it, at least as large as the encoder needs.
     photos: what the decoder reads of it; a batch of one.
     look_seconds, search_seconds: the photo's share of what its batch took.
     """
 
     captions: list[Caption]
+    image: np.ndarray
     photos: "Photos"
     look_seconds: float
     search_seconds: float
@@ -37,7 +42,7 @@ class Captioned(NamedTuple):
 
 @dataclass(eq=False)
 class _Job:
-    square: np.ndarray
+    source: PhotoSource
     options: SearchOptions
     done: Future[Captioned] = field(default_factory=Future)
 
@@ -57,13 +62,13 @@ class Batches:
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
-    def caption(self, square: np.ndarray, options: SearchOptions) -> Captioned:
+    def caption(self, source: PhotoSource, options: SearchOptions) -> Captioned:
         """Waits for the captions of one photo. Call it from a thread that holds no compute slot.
 
-        square: from `Preprocessing.read` or `squash`.
-        Raises what the captioner raises.
+        source: what `read_photo` takes.
+        Raises what the captioner raises, and PhotoError where the photo cannot be read.
         """
-        job = _Job(square, options)
+        job = _Job(source, options)
         with self._changed:
             self._waiting.append(job)
             self._start_threads()
@@ -97,9 +102,13 @@ class Batches:
             return batch
 
     def _run(self, batch: list[_Job]) -> None:
+        images = self._read(batch)
+        batch = [job for job in batch if not job.done.done()]
+        if not batch:
+            return
         try:
             start = time.perf_counter()
-            photos = self.captioner.look_at([job.square for job in batch])
+            photos = self.captioner.look(images)
             seen = time.perf_counter()
             found = self.captioner.caption(photos, batch[0].options)
             end = time.perf_counter()
@@ -110,4 +119,17 @@ class Batches:
         count = len(batch)
         look, search = (seen - start) / count, (end - seen) / count
         for index, (job, captions) in enumerate(zip(batch, found, strict=True)):
-            job.done.set_result(Captioned(captions, photos.one(index), look, search))
+            own = photos.one(index)
+            job.done.set_result(Captioned(captions, images[index], own, look, search))
+
+    def _read(self, batch: list[_Job]) -> list[np.ndarray]:
+        """The photos of the batch; jobs whose photos cannot be read are done, and without one."""
+        images = []
+        for job in batch:
+            try:
+                images.append(
+                    read_photo(job.source, max_side=self.captioner.preprocessing.read_side)
+                )
+            except Exception as error:  # raised by `caption`
+                job.done.set_exception(error)
+        return images
