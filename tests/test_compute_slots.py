@@ -57,6 +57,25 @@ def test_an_error_frees_the_slot() -> None:
     assert not slots.busy
 
 
+def test_who_waits_comes_before_who_has_just_had_one() -> None:
+    slots, order = ComputeSlots(1, cores=1), []
+
+    def visitor(name: str) -> None:
+        with slots.turn():
+            order.append(name)
+
+    threads = [threading.Thread(target=visitor, args=(name,)) for name in "abc"]
+    with slots.turn():
+        for count, thread in enumerate(threads, 1):
+            thread.start()
+            while len(slots._waiting) < count:
+                time.sleep(0.001)
+    visitor("the one that had it")  # at once, before the others are awake
+    for thread in threads:
+        thread.join(10)
+    assert order == ["a", "b", "c", "the one that had it"]
+
+
 def test_steps_leave_room_between_them() -> None:
     slots = ComputeSlots(1, cores=1)
     steps = slots.one_by_one(slots.busy for _ in range(3))

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ def start_in_order(models: Sequence[Background[Any]]) -> None:
 
 
 class ComputeSlots:
-    """A bounded number of compute slots; thread-safe.
+    """A bounded number of compute slots; thread-safe. Who has waited longest gets the next one.
 
     A piece of work that is alone gets every core, so that its visitor waits least. Where several
     want a slot, each runs on one core: split over the cores, the small layers of these models wait
@@ -90,9 +91,9 @@ class ComputeSlots:
 
     def __init__(self, count: int, cores: int):
         self.count, self._cores = count, cores
-        self._free = threading.Semaphore(count)
         self._lock = threading.Lock()
         self._wanted = 0  # slots that are taken or waited for
+        self._waiting: deque[threading.Event] = deque()  # set when the slot is theirs
 
     @property
     def busy(self) -> bool:
@@ -102,16 +103,27 @@ class ComputeSlots:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Waits for a slot and holds it until the end of the `with`. Do not nest it, and wait for
-        nothing else inside."""
+        nothing else inside.
+
+        A semaphore would not do: a thread that gives its slot back and wants another at once, as
+        the one of a tab under load does, would take it before those who wait are awake.
+        """
+        mine = threading.Event()
         with self._lock:
             self._wanted += 1
+            if self._wanted <= self.count:
+                mine.set()
+            else:
+                self._waiting.append(mine)
+        mine.wait()
         try:
-            with self._free:
-                share_cores(self._wanted > 1, self._cores)
-                yield
+            share_cores(self._wanted > 1, self._cores)
+            yield
         finally:
             with self._lock:
                 self._wanted -= 1
+                if self._waiting:
+                    self._waiting.popleft().set()
 
     def one_by_one(self, steps: Iterable[T]) -> Iterator[T]:
         """The same items, each made in a slot of its own."""
