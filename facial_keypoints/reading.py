@@ -40,22 +40,16 @@ def read_crops(
     image. What has less than that face score in the first reading is read no further.
     """
     keypoints = predictor.read(images, crops, mirror=False)
-    faces = keypoints.score >= least
-    is_off = _are_off(crops, crops_from_points(keypoints.points))
+    faces, better = keypoints.score >= least, crops_from_points(keypoints.points)
+    is_off = _are_off(crops, better)
     near, off = np.flatnonzero(faces & ~is_off), np.flatnonzero(faces & is_off)
     if len(near):
-        other = predictor.read_mirrored(*_better(images, keypoints, near))
+        other = predictor.read_mirrored([images[place] for place in near.tolist()], better[near])
         keypoints.put(near, keypoints[near].mean_with(other))
-    for mirror in (False, True) if len(off) else ():
-        keypoints.put(off, predictor.read(*_better(images, keypoints, off), mirror))
+    if len(off):
+        own = [images[place] for place in off.tolist()]
+        keypoints.put(off, predictor(own, better[off], passes=2))
     return keypoints
-
-
-def _better(
-    images: Sequence[np.ndarray], keypoints: Keypoints, places: np.ndarray
-) -> tuple[list[np.ndarray], Crops]:
-    """Of the faces in the (M,) places: the photos, and the crops that their points ask for."""
-    return [images[place] for place in places.tolist()], crops_from_points(keypoints.points[places])
 
 
 def crops_of(found: Sequence[Detection]) -> Crops:

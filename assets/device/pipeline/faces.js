@@ -98,16 +98,14 @@ export class FacialKeypoints {
   // with its mirror image. Below that face score the first reading is all.
   async readCrops(picture, crops, least) {
     const keypoints = await this.predictor.read(picture, crops, false);
-    const better = (index) => cropFromPoints(keypoints[index].points);
+    const better = keypoints.map(({points}) => cropFromPoints(points));
     const faces = [...crops.keys()].filter((index) => keypoints[index].score >= least);
-    const off = faces.filter((index) => isOff(crops[index], better(index)));
+    const off = faces.filter((index) => isOff(crops[index], better[index]));
     const near = faces.filter((index) => !off.includes(index));
-    const other = await this.predictor.readMirrored(picture, near.map(better));
+    const other = await this.predictor.readMirrored(picture, near.map((index) => better[index]));
     near.forEach((index, i) => { keypoints[index] = meanReading([keypoints[index], other[i]]); });
-    for (const mirror of [false, true]) {
-      const again = await this.predictor.read(picture, off.map(better), mirror);
-      off.forEach((index, i) => { keypoints[index] = again[i]; });
-    }
+    const again = await this.predictor.predict(picture, off.map((index) => better[index]), 2);
+    off.forEach((index, i) => { keypoints[index] = again[i]; });
     return keypoints;
   }
 }
