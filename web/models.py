@@ -77,7 +77,7 @@ def start_in_order(models: Sequence[Background[Any]]) -> None:
 
 
 class ComputeSlots:
-    """A bounded number of compute slots; thread-safe. Who has waited longest gets the next one.
+    """A bounded number of compute slots; thread-safe. What has waited longest gets the next one.
 
     A piece of work that is alone gets every core, so that its visitor waits least. Where several
     want a slot, each runs on one core: split over the cores, the small layers of these models wait
@@ -105,8 +105,8 @@ class ComputeSlots:
         """Waits for a slot and holds it until the end of the `with`. Do not nest it, and wait for
         nothing else inside.
 
-        A semaphore would not do: a thread that gives its slot back and wants another at once, as
-        the one of a tab under load does, would take it before those who wait are awake.
+        Not a semaphore: a thread that gives its slot back and wants another at once, as that of a
+        tab under load does, would take it again before a waiting thread is awake.
         """
         mine = threading.Event()
         with self._lock:

@@ -27,7 +27,8 @@ _AGREED = 0.6  # share of the captions with a word, from which people agree on i
 
 @cache
 def _bleu_4() -> Callable[[Sequence[Words], Words], float]:
-    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu  # a second, as in `stem`
+    # Imported here: that takes a second, which trainings without this reward need not wait.
+    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
     # One is added to the counts of two words and more (Lin and Och 2004): most captions share no
     # four words in a row with a person's, and would all earn 0.
