@@ -67,7 +67,8 @@ def _keypoints(weights: Path | None) -> dict[str, Any]:
         **_constants(looks, "MIN_SCORE MIN_SCORE_TURNED SURE_SCORE DUPLICATE"),
         **_constants(
             looks,
-            "MIN_SCORE_FIRST MIN_SCORE_OVER MOST_DOUBTFUL MOST_BESIDE TURN BESIDE LEAST_BESIDE",
+            "MIN_SCORE_FIRST MIN_SCORE_OVER MOST_DOUBTFUL LEAST_DOUBTFUL MOST_BESIDE TURN BESIDE "
+            "LEAST_BESIDE",
         ),
         **_constants(agreement, "DETECTOR_WEIGHT AGREEMENT AGREEMENT_BESIDE NEAREST"),
         **_constants(reading, "MOST_MOVED MOST_RESIZED MOST_TURNED LEAST_SCORE HANGING"),

@@ -46,6 +46,9 @@ BESIDE, LEAST_BESIDE = 0.65, 0.36
 MIN_SCORE_OVER = 0.02
 #: So many weak detections are read beside faces, and of each look at a photo without any.
 MOST_BESIDE, MOST_DOUBTFUL = 1, 1
+#: The detector's score from which a weak detection is read in a photo without any face; beside
+#: faces all that the detector hands on are.
+LEAST_DOUBTFUL = 0.3
 #: By how many quarters a photo is turned to the left for the last look: faces that lie on one side
 #: stand upright there, those that lie on the other upside down.
 TURN = 1
@@ -84,7 +87,11 @@ class Looks:
         for found, more in zip(faces, self._look_beside(images, beside), strict=True):
             found += _beside(more, found)
             found.sort(key=lambda face: -face.score)
-        empty = [place for place, found in enumerate(faces) if seen[place] and not found]
+        empty = [
+            place
+            for place, found in enumerate(faces)
+            if not found and any(one.score >= LEAST_DOUBTFUL for one in seen[place])
+        ]
         if not empty:
             return faces
         photos = [images[place] for place in empty]
@@ -166,9 +173,9 @@ def faces_of(keypoints: Keypoints, images: Sequence[np.ndarray]) -> list[Face]:
 
 
 def _best(found: list[Detection], least: float) -> list[Detection]:
-    """Those of at least that score; of others those that are among the first."""
-    sure = sum(one.score >= least for one in found)
-    return found[: max(sure, MOST_DOUBTFUL)]
+    """Those of at least that score; of doubtful ones those that are among the first."""
+    doubtful = [one for one in found[:MOST_DOUBTFUL] if LEAST_DOUBTFUL <= one.score < least]
+    return [one for one in found if one.score >= least] + doubtful
 
 
 def _beside(found: Sequence[_Boxed], faces: Sequence[Face]) -> list[_Boxed]:

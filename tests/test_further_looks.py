@@ -14,7 +14,7 @@ from facial_keypoints.detection.cnn import EAGER_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection
 from facial_keypoints.face import Face
 from facial_keypoints.landmarks.markup import interocular_distance
-from facial_keypoints.looks import TURN
+from facial_keypoints.looks import LEAST_DOUBTFUL, TURN
 from keypoints_captions.photos.reader import read_photo
 
 LEVEL = np.array([[0.3, 0.3], [0.7, 0.3], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])
@@ -67,7 +67,13 @@ def test_a_weak_detection_is_taken_where_there_is_no_other(
     assert detector.looks == [0, TURN]
 
 
-@pytest.mark.parametrize(("shift", "score", "count"), [(320, 0.5, 2), (40, 0.5, 1), (320, 1e-5, 1)])
+def test_a_weaker_one_is_not(pipeline: FacialKeypoints, photo: np.ndarray, face: Face) -> None:
+    detector = Told([seen(face.box, LEAST_DOUBTFUL - 0.01)])
+    assert pipeline.using(detector)(photo) == []
+    assert detector.looks == [0]
+
+
+@pytest.mark.parametrize(("shift", "score", "count"), [(320, 0.2, 2), (40, 0.5, 1), (320, 1e-5, 1)])
 def test_a_weak_detection_beside_a_face(
     pipeline: FacialKeypoints, photo: np.ndarray, face: Face, shift: int, score: float, count: int
 ) -> None:

@@ -26,7 +26,7 @@ SIDE, MOST_ENLARGED = 640, 2.5
 #: since the keypoint CNN looks again. Chosen on the validation photos.
 MIN_SCORE = 0.6
 #: The same for weak signs, of which few are faces: full profiles and lying faces score that little.
-EAGER_SCORE = 0.3
+EAGER_SCORE = 0.15
 #: Longer side in pixels to which photos are brought that are looked at turned.
 TURNED_SIDE = 320
 #: Intersection over union from which two boxes show the same face.

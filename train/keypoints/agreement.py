@@ -19,7 +19,7 @@ from tqdm import tqdm
 from facial_keypoints.detection import agreement
 from facial_keypoints.detection.detectors import EagerDetector
 from facial_keypoints.geometry.boxes import landmark_box
-from facial_keypoints.looks import MIN_SCORE, MIN_SCORE_FIRST, MOST_DOUBTFUL
+from facial_keypoints.looks import LEAST_DOUBTFUL, MIN_SCORE, MIN_SCORE_FIRST, MOST_DOUBTFUL
 from facial_keypoints.pipeline import NAME, FacialKeypoints
 from facial_keypoints.reading import crops_of, read_crops, read_detections
 from keypoints_captions.hub import find_weights
@@ -63,7 +63,8 @@ def look(pipeline: FacialKeypoints, photo: np.ndarray, boxes: np.ndarray) -> See
     assert isinstance(detector, EagerDetector)
     found = detector.eagerly([photo])[0]
     strong = [one for one in found if one.score >= detector.min_score]
-    weak = [one for one in found if one.score < detector.min_score][:MOST_DOUBTFUL]
+    weak = [one for one in found if LEAST_DOUBTFUL <= one.score < detector.min_score]
+    weak = weak[:MOST_DOUBTFUL]
     sure = read_detections(pipeline.predictor, [photo] * len(strong), strong)
     crops = crops_of(weak)
     doubtful = read_crops(pipeline.predictor, [photo] * len(weak), crops, MIN_SCORE_FIRST)

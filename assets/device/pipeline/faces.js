@@ -32,7 +32,7 @@ export class FacialKeypoints {
    * @returns {Promise<Face[]>}
    */
   async find(picture) {
-    const {most_doubtful, turn} = constants.keypoints;
+    const {most_doubtful, least_doubtful, turn} = constants.keypoints;
     const {min_score: least, eager_score} = constants.detector;
     const seen = await this.detector.detect(picture, eager_score);
     const faces = await this.look(picture, seen.filter(({score}) => score >= least));
@@ -41,9 +41,10 @@ export class FacialKeypoints {
       const more = await this.lookBeside(picture, beside(weak, faces));
       return [...faces, ...beside(more, faces)].sort((a, b) => b.score - a.score);
     }
-    if (!seen.length) return faces;
+    if (!seen.some(({score}) => score >= least_doubtful)) return faces;
     const lying = await this.detector.detect(picture, eager_score, turn);
-    const best = (found) => found.filter(({score}, i) => score >= least || i < most_doubtful);
+    const best = (found) => found.filter(({score}, index) =>
+      score >= (index < most_doubtful ? least_doubtful : least));
     return this.lookClosely(picture, [...best(weak), ...best(lying)]);
   }
 
