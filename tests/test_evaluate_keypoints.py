@@ -1,10 +1,13 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facial_keypoints.face import Face, Pose
 from tests.synthetic_faces import make_face
+from train.evaluate import keypoints_false
 from train.evaluate.keypoints_turned import _turned_left, nearest, print_turned
 from train.faces.data import TURNED, LoadedFaces
 from train.figures import Report
@@ -49,3 +52,34 @@ def test_turned_faces_are_told_by_their_yaw(capsys: pytest.CaptureFixture[str]) 
     assert rows[0][2].strip() == "0.00" and rows[1][2].strip() == "0.00"
     assert rows[2][3].strip() == "1 (100.0 %)"
     assert float(rows[1][4].strip().rstrip("°")) == pytest.approx(10, abs=1)
+
+
+def test_a_face_that_the_teacher_missed_is_none_by_its_word_and_one_by_eye(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(keypoints_false, "TRAINING_PHOTOS", 0)
+    monkeypatch.setattr(keypoints_false, "FACES_BY_EYE", {"in/two.png": (50, 60)})
+    (tmp_path / "in").mkdir()
+    names = ["in/none.png", "in/one.png", "in/two.png", "in/teacher.png"]
+    for width, name in enumerate(names, 10):
+        Image.new("RGB", (width, 10)).save(tmp_path / name)
+    rows = [f"{name},," for name in names[:3]] + ["in/teacher.png,1,1"]
+    (tmp_path / "face_boxes.csv").write_text("\n".join(["file,x,y", *rows]))
+    head, other = make_face((50, 60), 40), make_face((150, 60), 40)
+    answers = {10: [], 11: [head], 12: [head, other]}
+
+    class Detector:
+        name = "told"
+
+        def __call__(self, image: np.ndarray) -> list[None]:
+            return [None] * 3
+
+    class Pipeline:
+        detector = Detector()
+
+        def __call__(self, image: np.ndarray) -> list[Face]:
+            return answers[image.shape[1]]
+
+    keypoints_false.print_false_faces(Report(), Pipeline(), tmp_path)  # type: ignore[arg-type]
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "told" in line]
+    assert [cell.strip() for cell in row.split("|")[2:-1]] == ["3", "3.0000", "1.0000", "0.6667"]

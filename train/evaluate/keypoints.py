@@ -15,6 +15,7 @@ from facial_keypoints.landmarks.markup import NUM_POINTS, PART_GROUPS, group_ind
 from facial_keypoints.landmarks.predictor import TOLERANCE, Keypoints
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from keypoints_captions.engines.engine import Engine
+from train.evaluate.keypoints_false import print_false_faces
 from train.evaluate.keypoints_turned import print_rolled, print_turned
 from train.faces.data import (
     TURNED,
@@ -34,7 +35,6 @@ from train.keypoints.metrics import (
     point_errors,
     predict_from_boxes,
 )
-from train.keypoints.non_faces import TRAINING_PHOTOS, read_non_faces
 
 YAW_BANDS = ((0, 15), (15, 30), (30, 90))  # degrees
 
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
     upright = ("LFPW test", "AFW, held-out scenes")
     print_rolled(report, {name: sets[name] for name in upright if name in sets}, pipeline)
     if options.background:
-        print_false_alarms(report, pipeline, options.background)
+        print_false_faces(report, pipeline, options.background)
     if options.sheet:
         write_worst(options.sheet, sets["LFPW test"], results["LFPW test"])
 
@@ -213,21 +213,6 @@ def _found_faces(
         np.array([confidence for _, confidence in found]).reshape(-1, NUM_POINTS),
         extra,
     )
-
-
-def print_false_alarms(report: Report, pipeline: FacialKeypoints, background: Path) -> None:
-    """Faces reported on photos without any, which training never saw."""
-    photos = read_non_faces(background, limit=400, skip=TRAINING_PHOTOS)
-    alone = sum(len(pipeline.detector(photo)) for photo in photos)
-    scored = sum(len(pipeline(photo)) for photo in photos)
-    columns = [
-        Column("photos", "{}"),
-        Column("by the detector alone", "{:.3f}", "false_faces", {"stage": "detector alone"}),
-        Column("after the CNN's face score", "{:.3f}", "false_faces", {"stage": "face score"}),
-    ]
-    heading, data = "False faces a photo without a face", "photos without a face"
-    with report.table("false-faces", heading, ["detector"], columns, data=data) as row:
-        row(pipeline.detector.name, len(photos), alone / len(photos), scored / len(photos))
 
 
 def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int = 16) -> None:

@@ -25,7 +25,13 @@ TRAINING_PHOTOS = 3000
 
 
 def read_non_faces(folder: Path, limit: int = TRAINING_PHOTOS, skip: int = 0) -> list[np.ndarray]:
-    """Up to `limit` photos without a face, each (H, W, 3) uint8 RGB, in a fixed random order.
+    """Up to `limit` photos without a face, each (H, W, 3) uint8 RGB; see `named_non_faces`."""
+    return [photo for _, photo in named_non_faces(folder, limit, skip)]
+
+
+def named_non_faces(folder: Path, limit: int, skip: int = 0) -> list[tuple[str, np.ndarray]]:
+    """Up to `limit` photos without a face in a fixed random order: the path within the folder, with
+    "/" between its parts, and (H, W, 3) uint8 RGB.
 
     skip: leaves out the first photos of that order.
 
@@ -44,7 +50,8 @@ def read_non_faces(folder: Path, limit: int = TRAINING_PHOTOS, skip: int = 0) ->
     photos = []
     for index in order[skip : skip + limit]:
         try:
-            photos.append(read_photo(paths[index]))
+            name = paths[index].relative_to(folder).as_posix()
+            photos.append((name, read_photo(paths[index])))
         except PhotoError as error:
             print(f"{paths[index]}: {error}; left out")
     return photos
