@@ -92,16 +92,15 @@ class Looks:
             for place, found in enumerate(faces)
             if not found and any(one.score >= LEAST_DOUBTFUL for one in seen[place])
         ]
-        if not empty:
-            return faces
-        photos = [images[place] for place in empty]
-        lone = [weak[place] for place in empty]
-        doubtful = [
-            [one for found in looks for one in _best(found, least)]
-            for looks in zip(lone, detector.eagerly(photos, TURN), strict=True)
-        ]
-        for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
-            faces[place] = own
+        if empty:
+            photos = [images[place] for place in empty]
+            lying = detector.eagerly(photos, TURN)
+            doubtful = [
+                _best(weak[place], least) + _best(turned, least)
+                for place, turned in zip(empty, lying, strict=True)
+            ]
+            for place, own in zip(empty, self._look_closely(photos, doubtful), strict=True):
+                faces[place] = own
         return faces
 
     def _look(
