@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from keypoints_captions.files import is_no_file
 from keypoints_captions.photo_run import FAILED, INTERRUPTED
 from keypoints_captions.photos.reader import ignore_pillow_warnings
 
@@ -65,7 +66,8 @@ def check_output_file(parser: argparse.ArgumentParser, output: Path, photos: lis
         parser.error(f"--output {output} is a folder; give the name of a file")
     if os.path.realpath(output) in map(os.path.realpath, photos):
         parser.error(f"--output {output} would overwrite a photo; give another name")
-    make_folder(parser, "--output", output.parent)
+    if not is_no_file(output):  # beside /dev/null nothing is made
+        make_folder(parser, "--output", output.parent)
 
 
 def make_folder(parser: argparse.ArgumentParser, option: str, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Atomic writing of files, and paths of files that come with the project."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -18,17 +19,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be made or written to. The old file is untouched then.
     """
-    final = Path(os.path.realpath(path))
-    if final.exists() and not final.is_file():
-        yield final
+    if is_no_file(path):  # the real path of a pipe such as /dev/stdout is none that opens
+        yield Path(path)
         return
+    final = Path(os.path.realpath(path))
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = final.with_name(f".{final.name[:100]}.{os.getpid()}.partial")
+    # A name of its own, whoever else writes here, in 255 bytes; a letter may have four
+    partial = final.with_name(f".{final.name[:40]}.{uuid.uuid4().hex}.partial")
     try:
         yield partial
         os.replace(partial, final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_no_file(path: str | os.PathLike[str]) -> bool:
+    """Whether it is there and no regular file: a folder, /dev/null, a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def shipped(name: str) -> Path:

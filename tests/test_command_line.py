@@ -188,7 +188,9 @@ def test_writing_to_a_file_or_standard_output(
     assert capfdbinary.readouterr().out == output.read_bytes()
 
 
-def test_arguments_and_outputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_arguments_and_outputs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     parser = argparse.ArgumentParser()
     add_photo_arguments(parser, ["json", "csv"])
     options = parser.parse_args(["a.jpg", "folder"])
@@ -205,6 +207,8 @@ def test_arguments_and_outputs(tmp_path: Path, capsys: pytest.CaptureFixture[str
         with pytest.raises(SystemExit) as caught:
             check_output_file(parser, output, [photo])
         assert caught.value.code == 2 and said in capsys.readouterr().err
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as /dev is to most users
+    check_output_file(parser, Path(os.devnull), [photo])
 
 
 def raising(error: BaseException) -> Callable[[], int]:

@@ -201,3 +201,22 @@ def test_replacing_keeps_links_and_devices(tmp_path: Path) -> None:
     with replacing(pipe) as direct:
         assert direct == pipe
     assert pipe.is_fifo()
+    inner, outer = os.pipe()
+    with os.fdopen(inner, "rb") as reader:
+        with replacing(f"/dev/fd/{outer}") as direct:  # what a shell makes of >(program)
+            direct.write_text("through the pipe")
+        os.close(outer)
+        assert reader.read() == b"through the pipe"
+
+
+def test_replacing_names_what_is_half_written_apart(tmp_path: Path) -> None:
+    long = [tmp_path / f"{'a' * 150}{number}.txt" for number in range(2)]  # by several threads
+    with replacing(long[0]) as first, replacing(long[1]) as second, replacing(long[1]) as third:
+        first.write_text("first")
+        second.write_text("second")
+        third.write_text("third")
+    assert [path.read_text() for path in long] == ["first", "second"]
+    wide = tmp_path / f"{'照' * 83}.txt"  # all the 255 bytes that a name may have, or nearly
+    with replacing(wide) as partial:
+        partial.write_text("wide")
+    assert sorted(tmp_path.iterdir()) == sorted([*long, wide])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from keypoints_captions.files import replacing
+from keypoints_captions.files import is_no_file, replacing
 from keypoints_captions.results.formats import Formats, TextFormat
 from keypoints_captions.results.journal import Journal, ResultsError
 from keypoints_captions.results.parquet import ParquetFile, journal_of
@@ -46,7 +46,7 @@ class Results(Generic[R]):
         self.remaining = photos
         if form == "parquet" and output is None:
             parser.error("--format parquet needs --output FILE")
-        if output is None or form in formats.texts or (output.exists() and not output.is_file()):
+        if output is None or form in formats.texts or is_no_file(output):
             # JSON lines go to standard output, a pipe or a device like any text
             self._form = formats.texts.get(form, TextFormat(formats.line))
             return
