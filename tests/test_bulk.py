@@ -56,6 +56,25 @@ def test_folders_lists_and_addresses_give_the_same_photos(photos: Path, tmp_path
         assert read_bytes(source) == (photos / names[0]).read_bytes()
 
 
+@pytest.mark.parametrize("name", ["a photo.jpg", "100%.jpg", "#1.jpg", "what?.jpg", "größe.jpg"])
+def test_an_address_leads_to_photos_of_any_name(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    (folder / name).write_bytes(b"photo")
+    for address in (folder.as_uri(), f"{folder.as_uri()}/?option=1"):
+        (row,) = list_photos([address]).to_pylist()
+        assert row["file"] == f"{folder.as_uri()}/{name}"
+        assert read_bytes(row["source"].decode()) == b"photo"
+        assert row["source"].decode().endswith("?option=1") == ("?option=1" in address)
+
+
+def test_lists_as_windows_and_odd_names_have_them(tmp_path: Path) -> None:
+    names = ["first.jpg", "two\u2028lines.jpg"]
+    listed = tmp_path / "list.txt"
+    listed.write_bytes("\r\n".join(names).encode("utf-8-sig"))
+    assert list_photos([str(listed)])["file"].to_pylist() == names
+
+
 def test_what_cannot_be_listed_or_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         list_photos(["nowhere://photos"])
@@ -95,6 +114,25 @@ def test_parts_know_what_is_done(tmp_path: Path) -> None:
         Parts(str(tmp_path / "out"), pa.schema([("file", pa.string())])).settle(
             list_photos([str(tmp_path)])
         )
+
+
+def test_what_a_killed_run_was_writing_disturbs_no_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(table: pa.Table, file: str, filesystem: Any, **rest: Any) -> None:
+        with filesystem.open_output_stream(file) as stream:
+            stream.write(b"PAR1 and no end")
+        raise KeyboardInterrupt
+
+    parts = Parts(str(tmp_path), FORMATS.schema())
+    parts.write([record(tmp_path / "a.jpg", faces=[])])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(parquet, "write_table", killed)
+        parts.write([record(tmp_path / "b.jpg", faces=[])])
+    assert len(list(tmp_path.iterdir())) == 2
+    assert parquet.read_table(tmp_path).num_rows == 1
+    parts.settle(list_photos([]))
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 class Sizes:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from keypoints_captions.photos.paths import find_photos
 from keypoints_captions.photos.reader import MAX_BYTES, PHOTO_SUFFIXES, PhotoError
@@ -92,7 +93,8 @@ def _lines(text: str) -> Iterator[str]:
         data = read_bytes(text if is_address(text) else os.path.abspath(text))
     except PhotoError as error:
         raise InputError(f"{text}: {error}") from error
-    for line in data.decode("utf-8", "surrogateescape").splitlines():
+    # Windows begins texts with a mark; names may hold what else counts as the end of a line
+    for line in data.decode("utf-8-sig", "surrogateescape").split("\n"):
         if line.strip():
             yield line.strip()
 
@@ -112,13 +114,14 @@ def _addressed(address: str) -> Iterator[tuple[str, str, Stamp]]:
             infos = system.get_file_info(fs.FileSelector(path, recursive=True))
     except (OSError, ValueError) as error:
         raise InputError(f"{address} cannot be listed: {_first_line(error)}") from error
-    start = address[: address.index(path.lstrip("/"))] if path.lstrip("/") in address else ""
+    folder, mark, options = address.partition("?")  # options: how the store is reached
+    folder = folder.rstrip("/")
     for info in sorted(infos, key=lambda info: info.path):
-        within = info.path[len(path) :]
+        within = info.path[len(path.rstrip("/")) :]
         if info.path == path or _is_photo(info, within):
-            name = start + info.path.lstrip("/")
+            source = f"{folder}{quote(within)}{mark}{options}"
             time = None if info.mtime_ns is None else info.mtime_ns / 1e9
-            yield name, name, Stamp(info.size, time)
+            yield folder + within, source, Stamp(info.size, time)
 
 
 def _is_photo(info: "fs.FileInfo", within: str) -> bool:

@@ -15,6 +15,8 @@ from keypoints_captions.results.formats import Entry
 if TYPE_CHECKING:
     import pyarrow
 
+_PARTIAL = ".partial"  # how the names of files end that are being written
+
 
 class Parts:
     """A folder of Parquet files, by path or address; made where there is none.
@@ -38,10 +40,7 @@ class Parts:
 
     def files(self) -> list[str]:
         """Paths of the Parquet files."""
-        from pyarrow import fs
-
-        found = self.system.get_file_info(fs.FileSelector(self.path, recursive=False))
-        return sorted(info.path for info in found if info.path.endswith(".parquet"))
+        return self._ending_in(".parquet")
 
     def settle(self, photos: "pyarrow.Table") -> set[str]:
         """The photos of the list that need not be looked at again; no others of the list have a
@@ -61,6 +60,8 @@ class Parts:
             for row in photos.select(["file", "size", "mtime"]).to_pylist()
         }
         done: set[str] = set()
+        for file in self._ending_in(_PARTIAL):
+            self.system.delete_file(file)
         for file in self.files():
             keep = []
             rows = self._rows(file)
@@ -89,6 +90,12 @@ class Parts:
         """How many photos there are, and how many of them have an error."""
         rows = [self._rows(file, ["error"]) for file in self.files()]
         return sum(map(len, rows)), sum(row["error"] is not None for part in rows for row in part)
+
+    def _ending_in(self, suffix: str) -> list[str]:
+        from pyarrow import fs
+
+        found = self.system.get_file_info(fs.FileSelector(self.path, recursive=False))
+        return sorted(info.path for info in found if info.path.endswith(suffix))
 
     def _rows(self, file: str, columns: list[str] | None = None) -> list[dict[str, Any]]:
         """Rows of a file; none if it was cut short."""
@@ -120,11 +127,12 @@ class Parts:
         self._write(file, table.filter(pa.array(keep)))
 
     def _write(self, file: str, table: "pyarrow.Table") -> None:
-        """In one step: by another name first, but for object stores, where files appear whole."""
+        """In one step: by another name first, which readers of the folder leave out because of its
+        dot, but for object stores, where files appear whole."""
         from pyarrow import parquet
 
         at_once = self.system.type_name in ("s3", "gcs", "abfs")
-        partial = file if at_once else f"{file}.{uuid.uuid4().hex}.partial"
+        partial = file if at_once else f"{self.path}/.{uuid.uuid4().hex}{_PARTIAL}"
         parquet.write_table(table, partial, filesystem=self.system, compression="zstd")
         if not at_once:
             self.system.move(partial, file)
