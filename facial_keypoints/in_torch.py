@@ -10,7 +10,7 @@ from torch import nn
 
 from facial_keypoints.landmarks.network import fold_batch_norm
 from keypoints_captions.precision import fastest_precision
-from keypoints_captions.weights import load_model
+from keypoints_captions.weights import WeightsError, load_model
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -26,8 +26,15 @@ def load(make: Callable[[dict[str, Any]], Net], pair: Path) -> Net:
         WeightsError: the weights are missing, damaged or of another kind.
     """
     state, metadata = load_model(pair)
-    network = make(metadata["config"]).eval()
-    network.load_state_dict(state)
+    try:
+        network = make(metadata["config"]).eval()
+        network.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise WeightsError(
+            f"Expected the weights of another network than those of {pair} ({reason}); give the "
+            "path of its own."
+        ) from error
     return fold_batch_norm(network).to(memory_format=torch.channels_last)
 
 

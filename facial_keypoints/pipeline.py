@@ -83,7 +83,9 @@ class FacialKeypoints(HubModel):
         beside = pair.parent / DETECTOR_NAME
         if pair.name != NAME or not beside.with_name(f"{DETECTOR_NAME}.json").is_file():
             beside = find_weights(None, DETECTOR_NAME)
-        engines = load_engines(pair, [""], device, engine, lambda device: _in_torch(pair, device))
+        engines = load_engines(
+            pair, [""], device, engine, lambda device: _in_torch(pair, device), reads="crops"
+        )
         predictor = KeypointPredictor(engines[""])
         model = cls(predictor, make_detector(detector, device, beside, engine))
         model.pairs, model.device, model.engine = (pair, beside), device, engine

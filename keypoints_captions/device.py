@@ -17,10 +17,16 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
         raise ValueError(
             f"Expected a device of torch, such as cpu, cuda or cuda:1, got {device!r}."
         ) from error
-    count = torch.cuda.device_count() if picked.type == "cuda" else 1
-    if (picked.index or 0) >= count:
+    advice = "leave the device out for the best there is."
+    if picked.type == "cuda" and (picked.index or 0) >= (count := torch.cuda.device_count()):
         raise ValueError(
-            f"Expected one of the {count} CUDA GPUs that torch sees here, got {device!r}; "
-            "leave the device out for the best there is."
+            f"Expected one of the {count} CUDA GPUs that torch sees here, got {device!r}; {advice}"
         )
+    if picked.type not in ("cpu", "cuda"):
+        try:
+            torch.zeros(1, device=picked).cpu()
+        except Exception as error:  # what torch has not been built for raises anything
+            raise ValueError(
+                f"Expected a device that torch can use here, got {device!r}; {advice}"
+            ) from error
     return picked

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from keypoints_captions.files import shipped
+from keypoints_captions.files import replacing, shipped
 from keypoints_captions.weights import WeightsError
 
 LIBRARY = "keypoints-captions"
@@ -97,6 +97,7 @@ class HubModel:
         """Writes a complete repository of the Hub into the folder, and returns it.
 
         A model of your own has no card; write README.md beside its weights, or into the folder.
+        The folder that the model was read from gets what it lacks.
 
         Raises:
             WeightsError: the model was not read from files.
@@ -108,11 +109,15 @@ class HubModel:
         for name, pair in zip(self.PAIRS, self.pairs, strict=True):
             facts = json.loads(pair.with_name(f"{pair.name}.json").read_text(encoding="utf-8"))
             facts["weights"]["file"] = f"{name}.safetensors"
+            if pair.name != name:  # graphs may read the weights, by the name that these had
+                facts.pop("onnx", None)
+            for graph in facts.get("onnx", {}).values():
+                if (pair.parent / graph["file"]).is_file():
+                    _copy(pair.parent / graph["file"], folder / graph["file"])
+            _copy(pair.with_name(f"{pair.name}.safetensors"), folder / f"{name}.safetensors")
             text = json.dumps(facts, ensure_ascii=False, indent=1)
-            (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-            shutil.copyfile(
-                pair.with_name(f"{pair.name}.safetensors"), folder / f"{name}.safetensors"
-            )
+            with replacing(folder / f"{name}.json") as partial:
+                partial.write_text(text + "\n", encoding="utf-8")
         config = {"library_name": LIBRARY, "model": type(self).__name__, "files": self.PAIRS}
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         source = self.pairs[0].parent
@@ -122,7 +127,7 @@ class HubModel:
         }.items():
             for candidate in candidates:
                 if (source / candidate).is_file():
-                    shutil.copyfile(source / candidate, folder / target)
+                    _copy(source / candidate, folder / target)
                     break
         return folder
 
@@ -144,6 +149,11 @@ class HubModel:
             repo_id=repository, folder_path=saved, commit_message="Upload the model"
         )
         return str(commit)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not (target.exists() and target.samefile(source)):
+        shutil.copyfile(source, target)
 
 
 def _huggingface_hub(purpose: str) -> Any:

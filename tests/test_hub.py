@@ -30,11 +30,34 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_saved_model_is_a_complete_repository(repository: Path) -> None:
     names = {path.name for path in repository.iterdir()}
-    pairs = {f"{n}.{s}" for n in FacialKeypoints.PAIRS for s in ("json", "safetensors")}
-    assert names == pairs | {"README.md", "LICENSE.md", "config.json"}
+    pairs = {f"{n}.{s}" for n in FacialKeypoints.PAIRS for s in ("json", "safetensors", "onnx")}
+    assert names == pairs | {"facial_keypoints_int8.onnx", "README.md", "LICENSE.md", "config.json"}
+    engines = (FacialKeypoints.load(weights, device="cpu") for weights in (None, repository))
+    assert len({model.predictor.engine.name for model in engines}) == 1  # the same runs it
     card = (shipped("weights") / "facial_keypoints.md").read_text()
     assert (repository / "README.md").read_text() == card
     assert json.loads((repository / "config.json").read_text())["files"] == [*FacialKeypoints.PAIRS]
+
+
+def test_a_model_is_saved_where_it_was_read(tmp_path: Path, repository: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(repository, own)
+    (own / "config.json").unlink()
+    FacialKeypoints.load(own, device="cpu").save_pretrained(own)
+    assert {path.name for path in own.iterdir()} == {path.name for path in repository.iterdir()}
+    for path in own.glob("facial_keypoints*"):
+        path.rename(path.with_name(path.name.replace("facial_keypoints", "mine")))
+    model = FacialKeypoints.load(own / "mine", device="cpu", engine="torch")
+    saved = FacialKeypoints.load(model.save_pretrained(tmp_path / "new"), engine="torch")
+    assert saved.pairs[0].name == "facial_keypoints"
+    assert not list((tmp_path / "new").glob("facial_keypoints*.onnx"))  # they have another name
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+@pytest.mark.parametrize("name", ["face_detector", "captioning_decoder"])
+def test_weights_of_another_network_are_refused(engine: str, name: str) -> None:
+    with pytest.raises(WeightsError, match="Expected the weights of"):
+        FacialKeypoints.load(shipped("weights") / name, device="cpu", engine=engine)
 
 
 def test_a_model_comes_from_a_folder_a_file_or_a_name(
@@ -128,6 +151,11 @@ def test_devices_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pick_device("cuda").type == "cuda"
     with pytest.raises(ValueError, match="1 CUDA GPUs"):
         pick_device("cuda:1")
+    for name in ("meta", "vulkan"):  # torch knows them, but no network runs there
+        with pytest.raises(ValueError, match=f"can use here, got '{name}'"):
+            pick_device(name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert FacialKeypoints.load(device="cpu:0")
 
 
 def test_the_device_reaches_the_detector() -> None:

@@ -85,7 +85,7 @@ class CnnDetector:
             network = in_fastest_precision(load_network(pair).to(device), (480, 640))
             return {"": as_engine(network, _whole)}
 
-        return cls(load_engines(pair, [""], device, engine, in_torch)[""])
+        return cls(load_engines(pair, [""], device, engine, in_torch, reads="canvases")[""])
 
     def __call__(self, image: np.ndarray) -> list[Detection]:
         """See `Detector`; the detections have points."""

@@ -28,6 +28,7 @@ def load_engines(
     exact: bool = False,
     small: bool = False,
     spread: bool = True,
+    reads: str = "",
 ) -> dict[str, Engine]:
     """Networks of a pair of files, by those names.
 
@@ -40,9 +41,11 @@ def load_engines(
             its ONNX files, else PyTorch.
         in_torch: loads the same networks in PyTorch.
         exact, small, spread: as `OpenVinoEngine` takes them.
+        reads: an input of each of the networks, by which those of another kind are told.
 
     Raises:
-        WeightsError: files are missing or damaged, or the engine wanted cannot be had.
+        WeightsError: files are missing, damaged or of another kind, or the engine wanted cannot be
+            had.
         ValueError: there is no such engine or device.
     """
     if engine not in ENGINES:
@@ -52,6 +55,12 @@ def load_engines(
         files = {name: pair.with_name(f"{pair.name}{name}.onnx") for name in names}
         present = all(file.stem in graphs and file.is_file() for file in files.values())
         if present and importlib.util.find_spec("openvino"):
+            for file in files.values():
+                if reads and reads not in graphs[file.stem]["inputs"]:
+                    raise WeightsError(
+                        f"Expected the weights of a network that reads {reads}, got {pair}, which "
+                        f"reads {', '.join(graphs[file.stem]['inputs'])}; give the other one's."
+                    )
             return {
                 name: _openvino(file, graphs[file.stem], exact, small, spread)
                 for name, file in files.items()
@@ -104,7 +113,7 @@ def _is_cpu(device: "str | torch.device | None") -> bool:
     """Whether the networks are to run on the CPU; torch, which takes seconds to import, is asked
     only where there are signs of a GPU."""
     if device is not None:
-        return str(device) == "cpu"
+        return str(device).partition(":")[0] == "cpu"
     signs = os.path.exists("/dev/nvidiactl") or shutil.which("nvidia-smi")
     if not signs or not importlib.util.find_spec("torch"):
         return True
