@@ -395,6 +395,14 @@ def test_paths_that_are_no_files(name: str, said: str, tmp_path: Path) -> None:
             read_photo(path)
 
 
+def test_a_folder_without_rights_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PhotoError, match="folder may not be read"):
+        read_photo(tmp_path)
+
+
 def test_pipes_are_refused_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (tmp_path / "pipe.jpg", "/dev/zero"):
@@ -427,6 +435,21 @@ def test_files_that_do_not_read() -> None:
         read_photo(closed)
     with pytest.raises(PhotoError, match="'rb'"):
         read_photo(io.StringIO("text"))  # type: ignore[arg-type]
+
+
+def test_a_disk_that_fails_in_mid_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size is None or not 0 <= size < 2**20:  # the header is read in pieces
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    (tmp_path / "a.jpg").write_bytes(GOOD_FILES["jpeg"])
+    monkeypatch.setattr(
+        "builtins.open", lambda path, mode: Failing((tmp_path / "a.jpg").read_bytes())
+    )
+    with pytest.raises(PhotoError, match="Input/output error"):
+        read_photo(tmp_path / "a.jpg")
 
 
 # --- limits ---------------------------------------------------------------------------------
@@ -529,8 +552,12 @@ def test_jpegs_are_decoded_as_by_pillow(shrink: int, subsampling: int) -> None:
 
 def test_a_tiny_jpeg_made_smaller() -> None:
     for side in range(1, 20):
-        data = encode(Image.new("RGB", (side, 2), (250, 250, 250)), "JPEG")
-        assert read_photo(data, max_side=1).min() > 245
+        for height in (2, side):
+            data = encode(Image.new("RGB", (side, height), (250, 250, 250)), "JPEG")
+            for max_side in range(-1, 5):
+                pixels = read_photo(data, max_side=max_side)
+                assert pixels.min() > 245
+                assert min(side, max_side) <= max(pixels.shape[:2]) <= max(side, height)
 
 
 def test_what_no_jpeg_decoder_reads_gives_nothing() -> None:

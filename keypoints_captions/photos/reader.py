@@ -143,6 +143,8 @@ def _open_file(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
+            if not os.access(path, os.R_OK | os.X_OK):  # met in a search for photos
+                raise PhotoError("The folder may not be read; check its permissions.")
             raise PhotoError("This is a folder; give the path of a photo.")
         if not stat.S_ISREG(status.st_mode):
             raise PhotoError("This is a pipe or a device; give the path of a photo.")
@@ -194,7 +196,10 @@ def _decode_jpeg(
     image: JpegImagePlugin.JpegImageFile, file: BinaryIO, max_side: int | None
 ) -> np.ndarray:
     file.seek(0)
-    data = file.read()
+    try:
+        data = file.read()
+    except OSError as error:
+        raise PhotoError(f"The file cannot be read: {error}.") from error
     scans, sizes, ends = jpeg_structure(data)
     if scans > MAX_SCANS:
         raise PhotoError(
@@ -209,7 +214,8 @@ def _decode_jpeg(
         image.draft(None, (max(1, int(image.width * scale)), max(1, int(image.height * scale))))
     stored = None
     if ends and image.mode == "RGB":
-        stored = decode_jpeg(data, round(longest / max(image.size)))
+        shrink = next(s for s in (1, 2, 4, 8) if -(-longest // s) == max(image.size))
+        stored = decode_jpeg(data, shrink)
         if stored is not None and stored.shape[1::-1] != image.size:  # a few pixels, made smaller
             stored = None
     return _pixels(image, f"{image.format} file", stored)
