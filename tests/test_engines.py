@@ -1,6 +1,8 @@
 """Engines give the same answers, and torch stays away where another one serves."""
 
 import math
+import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -206,6 +208,22 @@ def test_an_answer_does_not_depend_on_the_cores(size: tuple[int, int], taken: li
     for name, values in alone.items():
         np.testing.assert_array_equal(values, beside[name])
         np.testing.assert_array_equal(values, narrow[name])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12
+def test_a_forked_process_is_told_so_and_does_not_wait_forever(examples: Path) -> None:
+    detector = CnnDetector.load(device="cpu")
+    image = read_photo(examples / "astronaut.jpg")
+    detector(image)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # ends it, should it wait
+        try:
+            detector(image)
+        except RuntimeError as error:
+            os._exit(7 if "forked" in str(error) else 1)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def test_weights_without_onnx_files_run_in_torch(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ and without, where several calls come at once; alone, a call is faster on one st
 
 import contextlib
 import math
+import os
 import sys
 import threading
 import time
@@ -39,6 +40,7 @@ _PLANNED = {(480, 640), (640, 480), (448, 640), (640, 448), (384, 640), (640, 38
 
 _making = threading.Lock()
 _cores: list[openvino.Core] = []
+_home: int | None = None  # the process that has OpenVINO's threads; those forked from it have none
 _running: list[None] = []  # an entry for each inference
 _met = -math.inf  # when two inferences last met, in seconds of `time.monotonic`
 _APART = 0.1  # seconds after that until one counts as alone again: callers that meet do so again
@@ -55,7 +57,8 @@ def core() -> openvino.Core:
 class OpenVinoEngine(Engine):
     """Runs an ONNX file. Each call takes one core, and a batch as many as are idle. A single item
     gets all cores while nothing else runs in this process, or has just now, and if
-    `cores.may_use_all` allows it; its answer is the same to the bit.
+    `cores.may_use_all` allows it; its answer is the same to the bit. In a process that was forked
+    from one where an engine has run, a call raises RuntimeError: it would wait forever.
 
     file: NAME.onnx. exact: compute in float32 where the processor has a quicker format, too.
     small: where it has bfloat16, keep the weights in it, once. OpenVINO alone keeps them in
@@ -99,6 +102,7 @@ class OpenVinoEngine(Engine):
         self._planning = threading.Lock()
 
     def __call__(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        _check_process()
         count = len(next(iter(inputs.values())))
         size = next(iter(inputs.values())).shape[1:3]
         is_planned = self._any_size and size in _PLANNED
@@ -203,6 +207,18 @@ class _Plan:
     def _compile(self, streams: int) -> openvino.CompiledModel:
         threads = {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": self._cores}
         return core().compile_model(self._model, "CPU", {**self._settings, **threads})
+
+
+def _check_process() -> None:
+    global _home
+    if _home is None:
+        _home = os.getpid()
+    if _home != os.getpid():
+        raise RuntimeError(
+            "This process was forked from one in which a network has run, whose threads it does not "
+            "have. Start processes by multiprocessing's 'spawn' and load the model in each, or run "
+            "nothing before they are forked."
+        )
 
 
 @contextlib.contextmanager
