@@ -215,9 +215,9 @@ def _check_process() -> None:
         _home = os.getpid()
     if _home != os.getpid():
         raise RuntimeError(
-            "This process was forked from one in which a network has run, whose threads it does not "
-            "have. Start processes by multiprocessing's 'spawn' and load the model in each, or run "
-            "nothing before they are forked."
+            "This process was forked from one in which a network has run, whose threads it does "
+            "not have. Start processes by multiprocessing's 'spawn' and load the model in each, or "
+            "run nothing before they are forked."
         )
 
 
