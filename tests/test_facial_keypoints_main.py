@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import ntpath
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from facial_keypoints import __main__ as command
 from facial_keypoints import photo_files
 from facial_keypoints.export import read_pts
 from facial_keypoints.face import Face
+from keypoints_captions.photos import paths as photo_paths
 from keypoints_captions.photos.paths import mirrored_names
 from keypoints_captions.weights import WeightsError
 from tests.synthetic_faces import make_face
@@ -187,3 +190,11 @@ def test_mirrored_names_of_several_paths(tmp_path: Path) -> None:
     many = [Path("p.png"), Path("p.jpg"), Path("P.JPG"), Path("p.jpg.gif")]
     stems = [str(name).casefold() for name in mirrored_names(many, many).values()]
     assert len(set(stems)) == len(many)
+
+
+def test_mirrored_names_of_several_drives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_paths, "os", SimpleNamespace(path=ntpath))  # as on Windows
+    photos = [Path("C:/x/p.png"), Path("D:/p.png")]
+    names = mirrored_names(photos, photos)
+    assert [name.parts for name in names.values()] == [("C", "x\\p"), ("D", "p")]
+    assert [str(name) for name in mirrored_names(photos[:1], photos[:1]).values()] == ["p"]

@@ -19,6 +19,7 @@ from pyarrow import parquet
 
 from facial_keypoints.export import FORMATS as KEYPOINT_FORMATS
 from facial_keypoints.export import Record
+from keypoints_captions.results import journal as journal_module
 from keypoints_captions.results import parquet as parquet_module
 from keypoints_captions.results.formats import Entry, Formats, json_list
 from keypoints_captions.results.journal import Journal, ResultsError
@@ -135,6 +136,24 @@ def test_a_run_ended_between_its_last_steps_loses_nothing(
     assert add_all(results(output, photos)) == []
     assert Counter(Path(e["file"]).name for e in read(output)) == {p.name: 1 for p in photos}
     assert not journal_of(output).exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing tells open files here")
+def test_windows_replaces_no_open_file(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace(source: Path, target: Path) -> None:
+        held = {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}
+        if {os.path.realpath(source), os.path.realpath(target)} & held:
+            raise PermissionError(13, "The process cannot access the file")
+        os.rename(source, target)
+
+    monkeypatch.setattr(journal_module, "fcntl", None)
+    monkeypatch.setattr(os, "replace", replace)
+    photos = make_photos(tmp_path / "in")
+    add_all(results(output, photos), fail="002")
+    assert add_all(results(output, photos)) == ["002.jpg"]
+    assert sorted(row["file"] for row in read(output)) == [str(path) for path in photos]
 
 
 def test_a_failing_run_keeps_what_it_had(output: Path, tmp_path: Path) -> None:

@@ -67,7 +67,14 @@ def mirrored_names(photos: Sequence[Path], paths: Sequence[Path]) -> dict[Path, 
 
 def names_within(paths: Sequence[Path]) -> Callable[[str | Path], Path]:
     """A function from a photo to its path within the folder given, or within the folder that holds
-    all the folders and files given."""
+    all the folders and files given. On several drives of Windows, each is a folder: "C"."""
     tops = [os.path.abspath(path if path.is_dir() else path.parent) for path in paths]
+    if len({os.path.splitdrive(top)[0].casefold() for top in tops}) > 1:
+        return _within_drive
     common = os.path.commonpath(tops)
     return lambda photo: Path(os.path.relpath(os.path.abspath(photo), common))
+
+
+def _within_drive(photo: str | Path) -> Path:
+    drive, path = os.path.splitdrive(os.path.abspath(photo))
+    return Path(drive.replace(":", "").strip("\\/"), path.lstrip("\\/"))

@@ -15,6 +15,11 @@ from keypoints_captions.files import replacing
 from keypoints_captions.results.formats import Entry
 from keypoints_captions.results.stamp import Stamp, identity, is_done
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
 #: Lines are with the operating system at once, which a killed process cannot undo; at most so
 #: much time later they are on the disk, in case the power goes.
 SYNC_SECONDS = 1.0
@@ -120,8 +125,12 @@ class Journal:
         return entry
 
     def _rewrite_without(self, dropped: set[int]) -> None:
+        fresh = None
         with replacing(self.path) as partial:
-            fresh = _locked(partial)
+            if fcntl is not None:
+                fresh = _locked(partial)
+            else:
+                self._file.close()  # Windows replaces no file that is open
             with open(partial, "wb") as copy:
                 for number, line in enumerate(self._whole_lines()):
                     if number not in dropped:
@@ -129,15 +138,13 @@ class Journal:
                 copy.flush()
                 os.fsync(copy.fileno())
         self._file.close()
-        self._file = fresh
+        self._file = fresh or _locked(self.path)
 
 
 def _locked(path: Path) -> IO[bytes]:
     """The file, open for appending and kept from other runs until it is closed."""
     file = open(path, "ab", buffering=0)  # noqa: SIM115 (the caller closes it)
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such locks
+    if fcntl is None:
         return file
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
