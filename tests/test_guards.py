@@ -96,10 +96,13 @@ CLOSED += [
     "/gradio_api/profiling/traces",
 ]
 CLOSED += ["/gradio_api/file=https://example.org/a.jpg", "/gradio_api/file=HTTP://example.org"]
+CLOSED += ["/gradio_api/custom_component/a/client/b/c", "/gradio_api/file//tmp/a/photo.jpg"]
+CLOSED += ["/pwa_icon/20000", "/pwa_icon/5120", "/pwa_icon/0512"]
 CLOSED += ["/gradio_api/file=ftp://example.org", "/gradio_api/file= http://example.org"]
 OPEN = ["/", "/config", "/gradio_api/info", "/gradio_api/run/predict", "/gradio_api/queue/join"]
 OPEN += ["/gradio_api/upload", "/gradio_api/file=/tmp/a/photo.jpg", "/gradio_api/file=C:/a.jpg"]
 OPEN += ["/gradio_api/component_server", "/theme.css", "/health"]
+OPEN += ["/manifest.json", "/pwa_icon/192", "/pwa_icon/512"]  # the first names the others
 
 
 @pytest.mark.parametrize("path", CLOSED)

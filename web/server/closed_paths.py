@@ -5,7 +5,7 @@ import re
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: First parts of paths, with or without Gradio's prefix, and what the path would do.
+#: First parts of paths, as patterns, with or without Gradio's prefix, and what the path would do.
 _CLOSED = (
     "deep_link",  # writes a visitor's page to the disk, to be opened by others
     "runs",  # records what visitors did, in their browsers or on Hugging Face
@@ -18,6 +18,9 @@ _CLOSED = (
     "vibe-",  # changes the page's code
     "undo-vibe-edit",
     "profiling",
+    "custom_component",  # prints whatever a visitor names
+    "file/",  # an old name of file=
+    r"pwa_icon/(?!(?:192|512)$)",  # makes an icon of any size, while nobody else is answered
 )
 _ADDRESS = r"[a-z][a-z0-9+.-]+:"  # http://, ftp:// …; a Windows drive has one letter
 _PATTERN = re.compile(
