@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from web.device import bundle
-from web.device.bundle import bundled, write_bundles
-from web.device.files import ASSETS, device_files
+from web.device.bundle import bundled
+from web.device.files import device_files
 
 
 def written(folder: Path, **modules: str) -> Path:
@@ -58,12 +57,3 @@ def test_page_and_workers_have_a_script_each() -> None:
     for name in ("LiveView", "KeepPhoto", "PhotoView"):
         assert f"export const {{{name}}} = " in page
     assert "self.onmessage = " in worker and "\nexport " not in worker
-
-
-def test_without_a_place_to_write_there_are_scripts_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(bundle.sys, "prefix", str(tmp_path / "file"))
-    files = write_bundles(ASSETS, {"device/worker.js": ["device/worker.js"]})
-    assert files["device/worker.js"].is_file()

@@ -3,27 +3,33 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from web.device import bundle
+from web.device.bundle import write_bundles
+from web.device.files import ASSETS
+from web.own_folder import own_folder
 from web.server.uploads import delete_older, delete_regularly, use_own_folders
 
 
 @pytest.fixture
-def folders_used(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Calls `use_own_folders` with these variables: what it gives, then the two settings that it
-    makes, which end with the test."""
+def folders_used(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[str]]]:
+    """Calls `use_own_folders` with these variables, as a new process would: what it gives, then the
+    two settings that it makes, which end with the test."""
 
     def call(**environment: str) -> list[str]:
+        own_folder.cache_clear()
         monkeypatch.setattr(tempfile, "tempdir", None)
         for name, value in {"GRADIO_TEMP_DIR": "", **environment}.items():
             monkeypatch.setenv(name, value)
         folders = use_own_folders()
         return [*map(str, folders), os.environ["GRADIO_TEMP_DIR"], tempfile.gettempdir()]
 
-    return call
+    yield call
+    own_folder.cache_clear()
 
 
 def test_old_files_and_empty_folders_go(tmp_path: Path) -> None:
@@ -87,6 +93,8 @@ def test_a_name_that_somebody_took_is_not_used(
     uploads = Path(folders_used(TMPDIR=str(tmp_path))[0])
     assert taken not in uploads.parents and not list(elsewhere.iterdir())
     assert uploads.parent.stat().st_mode & 0o777 == 0o700
+    # What a killed process left is found, and so deleted, by the next one.
+    assert Path(folders_used(TMPDIR=str(tmp_path))[0]) == uploads
 
 
 def test_a_folder_that_was_chosen_is_used(
@@ -95,3 +103,17 @@ def test_a_folder_that_was_chosen_is_used(
     chosen = str(tmp_path / "chosen")
     folder, gradio, temporary = folders_used(GRADIO_TEMP_DIR=chosen)
     assert folder == gradio == chosen and Path(chosen).is_dir() and temporary != chosen
+
+
+def test_scripts_for_browsers_are_no_visitors_files(
+    tmp_path: Path, folders_used: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(bundle.sys, "prefix", str(tmp_path / "file"))  # not to be written
+    uploads, work, *_ = folders_used(TMPDIR=str(tmp_path))
+    scripts = write_bundles(ASSETS, {"device/helper.js": ["device/helper.js"]})
+    for folder in (uploads, work):
+        delete_older(Path(folder), age=-60)  # an hour later
+    assert scripts["device/helper.js"].is_file()
+    folders_used(TMPDIR=str(tmp_path))  # after a restart they are the same, and no more of them
+    assert write_bundles(ASSETS, {"device/helper.js": ["device/helper.js"]}) == scripts

@@ -9,11 +9,11 @@ import hashlib
 import posixpath
 import re
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keypoints_captions.files import replacing
+from web.own_folder import own_folder
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:const|let|class|function)\*? +(\w+))", re.MULTILINE)
@@ -70,15 +70,15 @@ def bundled(folder: Path, entries: Sequence[str]) -> str:
 
 
 def write_bundles(folder: Path, bundles: Mapping[str, Sequence[str]]) -> dict[str, Path]:
-    """Writes one file for each name -> entries, and returns where they are: in a folder of the
-    virtual environment that is named by their contents, or one of this process alone where that
-    cannot be written."""
+    """Writes one file for each name -> entries, and returns where they are: in a folder that is
+    named by their contents, of the virtual environment or, where that cannot be written, of the
+    page's own, beside the temporary files, which are deleted when they are old."""
     texts = {name: bundled(folder, entries) for name, entries in bundles.items()}
     version = hashlib.sha256("".join(texts.values()).encode()).hexdigest()[:16]
     try:
         return _write(Path(sys.prefix, "share", "photo-page", "scripts", version), texts)
     except OSError:
-        return _write(Path(tempfile.mkdtemp(prefix="photo-page-")), texts)
+        return _write(own_folder() / "scripts" / version, texts)
 
 
 def _write(place: Path, texts: Mapping[str, str]) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facial_keypoints.video.codec import MAX_BYTES as MAX_CLIP_BYTES
 from keypoints_captions.photos.reader import MAX_BYTES as MAX_PHOTO_BYTES
+from web.own_folder import own_folder
 
 #: Bytes of the largest file that is accepted; photos and clips have limits of their own.
 MAX_UPLOAD = max(MAX_PHOTO_BYTES, MAX_CLIP_BYTES)
@@ -25,7 +26,7 @@ def use_own_folders() -> list[Path]:
     if os.environ.get(_GRADIO):
         folders = [Path(os.environ[_GRADIO])]
     else:
-        uploads, work = folders = [_own_folder() / name for name in ("uploads", "work")]
+        uploads, work = folders = [own_folder() / name for name in ("uploads", "work")]
         os.environ[_GRADIO] = str(uploads)
         tempfile.tempdir = str(work)
     for folder in folders:
@@ -64,21 +65,6 @@ def delete_older(folder: Path, age: float) -> None:
                     path.rmdir()
                 except OSError:  # not empty, or gone already
                     continue
-
-
-def _own_folder() -> Path:
-    """A folder with a fixed name in the system's temporary folder, readable by this user only."""
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir(), f"photo-page-{user}")
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-        if folder.is_symlink() or (isinstance(user, int) and status.st_uid != user):
-            raise PermissionError(folder)
-        folder.chmod(0o700)
-    except OSError:  # the name belongs to another user
-        return Path(tempfile.mkdtemp(prefix="photo-page-"))
-    return folder
 
 
 def _changed(path: Path) -> float:
