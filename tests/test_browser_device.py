@@ -4,6 +4,7 @@ and that no picture leaves the page."""
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,28 @@ def test_networks_that_do_not_arrive_are_said_and_asked_for_again(visit: Page) -
     trouble.get_by_role("button", name="Try again").click()
     expect(visit.locator(".gauges")).to_have_count(1)
     expect(trouble).to_be_hidden()
+
+
+FRAMES = """count => new Promise((done) => {
+  const video = document.querySelector(".live video");
+  const next = () => count-- ? video.requestVideoFrameCallback(next) : done();
+  next();
+})"""
+
+
+def test_a_picture_that_does_not_arrive_is_not_asked_for_with_every_frame(visit: Page) -> None:
+    asked: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route)
+        route.abort()
+
+    visit.context.route("**/filters/hat.png", refuse)
+    visit.locator(".live input[name=hat]").check()
+    visit.evaluate(FRAMES, 8)
+    visit.locator(".live input[name=hat]").uncheck()
+    visit.context.unroute("**/filters/hat.png")
+    assert len(asked) == 1
 
 
 def test_no_picture_leaves_the_page_until_the_server_is_chosen(
@@ -230,6 +253,19 @@ def kept(browser: Browser, listened: tuple[str, Relay]) -> Iterator[Page]:
     page.close()
 
 
+def test_files_that_do_not_arrive_are_said_and_asked_for_again(kept: Page, examples: Path) -> None:
+    files, status = (
+        re.compile(r"/device/.*(constants\.json|cat\.jpg)"),
+        kept.locator("[data-own=status]"),
+    )
+    kept.context.route(files, lambda route: route.fulfill(status=404, json={"detail": "gone"}))
+    kept.locator(".own-photo").get_by_role("button", name="A cat").click()
+    expect(status).to_contain_text("got status 404; reload the page")
+    kept.locator("[data-own=file]").set_input_files(examples / "admiral.jpg")
+    expect(status).to_contain_text("got status 404; reload the page")
+    kept.context.unroute(files)  # the next test does without a reload
+
+
 def test_a_photo_is_answered_on_the_device(
     kept: Page, listened: tuple[str, Relay], examples: Path, tmp_path: Path
 ) -> None:
@@ -265,6 +301,20 @@ def saved(page: Page, button: str, name: str) -> str:
         page.locator(".own-photo").get_by_role("button", name=button).click()
     assert download.value.suggested_filename == name
     return Path(download.value.path()).read_text()
+
+
+#: Saves the photo, and opens another before the browser has encoded it.
+SAVE_AND_GO_ON = """() => {
+  document.querySelector("[data-own=jpeg]").click();
+  document.querySelector(".own-examples button").click();
+}"""
+
+
+def test_a_photo_is_saved_under_its_name_though_another_comes(kept: Page) -> None:
+    with kept.expect_download() as download:
+        kept.evaluate(SAVE_AND_GO_ON)
+    assert download.value.suggested_filename == "turned, so_keypoints.jpg"
+    expect(kept.locator("[data-own=status]")).to_contain_text("astronaut.jpg")
 
 
 def test_axe_finds_no_fault_in_an_answer_on_the_device(kept: Page) -> None:

@@ -183,3 +183,31 @@ def test_folders_without_files_are_said(browser: Browser, address: str) -> None:
             }"""
         )
     page.close()
+
+
+#: Loads the engine of a page three times, its workers being mere shells: what who waits is told.
+LOADED_ANEW = """async () => {
+  const {Engine} = await import("/device/engine.js");
+  const Plain = Worker, workers = [];
+  window.Worker = class {
+    constructor() { workers.push(this); }
+    postMessage() {}
+    terminate() { this.gone = true; }
+  };
+  const told = (promise) => promise.then(({type}) => type, ({message}) => message);
+  const engine = new Engine({engine: "", models: "", scripts: ""});
+  const first = told(engine.load());
+  const second = told(engine.load(true));
+  workers[1].onmessage({data: {type: "ready"}});
+  const answers = [await first, await second];
+  workers[1].onerror({preventDefault() {}, message: "out of memory"});
+  answers.push(await told(engine.find(new ImageData(1, 1), {})));
+  engine.load(true);
+  window.Worker = Plain;
+  return [...answers, workers.map(({gone = false}) => gone)];
+}"""
+
+
+def test_nobody_waits_for_a_worker_that_is_gone(page: Page) -> None:
+    stopped = "The networks were stopped"
+    assert page.evaluate(LOADED_ANEW) == [stopped, "ready", stopped, [True, True, False]]

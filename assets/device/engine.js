@@ -6,6 +6,8 @@ const SIMD = new Uint8Array([
   253, 98, 11,
 ]);
 
+const STOPPED = "The networks were stopped";
+
 /**
  * Why faces cannot be found on this device; empty where they can.
  * @param {{missing: string}} device what the server says, see `DeviceFiles.describe`
@@ -80,6 +82,7 @@ export class Engine {
   find(image, how) {
     const id = this.next++;
     return new Promise((resolve, reject) => {
+      if (!this.worker) throw new Error(STOPPED);
       this.waiting.set(id, {resolve, reject});
       const handed = image instanceof ImageData ? [image.data.buffer] : [image];
       this.worker.postMessage({type: "frame", id, image, ...how}, handed);
@@ -89,12 +92,15 @@ export class Engine {
   /** Forgets the faces that are being followed. */
   reset() { this.worker?.postMessage({type: "reset"}); }
 
-  /** Ends the worker and gives its memory back. */
-  close() {
+  /** Ends the worker and gives its memory back; who waits for it is told. */
+  close(why = STOPPED) {
+    const error = new Error(why);
     this.worker?.terminate();
     this.worker = null;
     this.loading = null;
-    this.rejectAll(new Error("the networks were stopped"));
+    this.opened?.reject(error);
+    for (const {reject} of this.waiting.values()) reject(error);
+    this.waiting.clear();
   }
 
   take(message) {
@@ -107,19 +113,8 @@ export class Engine {
       this.waiting.get(message.id)?.reject(new Error(message.message));
       this.waiting.delete(message.id);
     } else if (message.type === "error") {
-      this.fail(message.message || "a file could not be fetched");
+      this.close(message.message || "A file could not be fetched: check the connection, or reload the page");
     }
-  }
-
-  fail(text) {
-    const error = new Error(text);
-    this.opened.reject(error);
-    this.rejectAll(error);
-  }
-
-  rejectAll(error) {
-    for (const {reject} of this.waiting.values()) reject(error);
-    this.waiting.clear();
   }
 }
 

@@ -9,6 +9,7 @@
 //      of a live frame that a newer one overtook, `faces` is null
 //      {type: "error", id?, message}
 
+import {fetchWell} from "./fetch.js";
 import {fastest} from "./pipeline/card.js";
 import {useConstants} from "./pipeline/constants.js";
 import {OrtNetworks} from "./pipeline/engine.js";
@@ -50,8 +51,7 @@ const load = async ({engine, models, webgpu = false, packed = false}) => {
 const makeHelper = () => new Worker(new URL("helper.js", self.location.href), {type: "module"});
 
 const takeConstants = async (folder) => {
-  const answer = await fetch(`${folder}constants.json`);
-  if (!answer.ok) throw new Error(`expected the constants in ${folder}, got status ${answer.status}`);
+  const answer = await fetchWell(`${folder}constants.json`);
   useConstants(await answer.json());
 };
 

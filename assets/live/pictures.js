@@ -1,6 +1,7 @@
 // The pictures of the filters, fetched when they are first worn.
 
 const PICTURE_WIDTH = 512; // pixels; kept no larger than shown, as it is drawn anew on every frame
+const RETRY_PAUSE = 5000; // ms after a failure; every frame asks
 
 export class Pictures {
   // folder: the address of their folder, with a slash at its end. onLoad(): one more is there.
@@ -23,7 +24,7 @@ export class Pictures {
       const size = {resizeWidth: Math.min(width, PICTURE_WIDTH), resizeQuality: "high"};
       Object.assign(picture, {width, height, image: await createImageBitmap(full, size)});
       this.onLoad();
-    }).catch(() => { delete this.known[name]; }); // no connection; asked for again
+    }).catch(() => setTimeout(() => { delete this.known[name]; }, RETRY_PAUSE)); // asked for again
     return picture;
   }
 }

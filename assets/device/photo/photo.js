@@ -2,6 +2,7 @@
 
 import {Pictures} from "../../live/pictures.js";
 import {sharedEngine, whyNot} from "../engine.js";
+import {fetchWell} from "../fetch.js";
 import {useConstants} from "../pipeline/constants.js";
 import {showCards} from "./cards.js";
 import {PhotoDrawing} from "./draw.js";
@@ -56,10 +57,8 @@ export class PhotoView {
       const address = `${this.device.scripts}examples/${name}`;
       const button = Object.assign(document.createElement("button"), {type: "button", title: text});
       button.append(Object.assign(new Image(), {src: address, alt: text, loading: "lazy"}));
-      button.addEventListener("click", async () => {
-        const blob = await fetch(address).then((answer) => answer.blob());
-        this.open(blob, name);
-      });
+      button.addEventListener("click", () =>
+        this.open(fetchWell(address).then((answer) => answer.blob()), name));
       return button;
     }));
   }
@@ -88,13 +87,14 @@ export class PhotoView {
 
   over(is) { this.parts.drop.classList.toggle("over", is); }
 
-  /** Answers a photo. @param {Blob} file @param {string} name */
+  /** Answers a photo. @param {Blob | Promise<Blob>} file @param {string} name */
   async open(file, name) {
     const attempt = (this.attempt = {});
     this.forget();
     this.tell("Looking …", this.constants ? "" : "The first photo takes longer: the networks are fetched.");
     try {
-      const [photo] = await Promise.all([readPhoto(file, name || "photo"), this.load()]);
+      const read = Promise.resolve(file).then((blob) => readPhoto(blob, name || "photo"));
+      const [photo] = await Promise.all([read, this.load()]);
       const image = await createImageBitmap(photo.canvas);
       const answer = await this.engine.find(image, {time: 0, mode: "photo"});
       if (attempt !== this.attempt) return;
@@ -111,8 +111,9 @@ export class PhotoView {
 
   // The drawing needs the constants here, the worker has its own.
   async load() {
-    this.constants ??= fetch(`${this.device.models}constants.json`)
+    this.constants ??= fetchWell(`${this.device.models}constants.json`)
       .then((answer) => answer.json()).then(useConstants);
+    this.constants.catch(() => { this.constants = null; }); // asked for again with the next photo
     await Promise.all([this.constants, this.engine.load(this.engine.webgpu)]);
   }
 
@@ -170,15 +171,16 @@ export class PhotoView {
   }
 
   saveJpeg() {
+    const {name} = this.photo; // another may be opened meanwhile
     const canvas = document.createElement("canvas");
     this.drawOn(canvas, 1);
-    canvas.toBlob((blob) => this.saveBlob(blob, "jpg"), "image/jpeg", JPEG_QUALITY);
+    canvas.toBlob((blob) => this.saveBlob(blob, "jpg", name), "image/jpeg", JPEG_QUALITY);
   }
 
-  saveText(ending, type, text) { this.saveBlob(new Blob([text], {type}), ending); }
+  saveText(ending, type, text) { this.saveBlob(new Blob([text], {type}), ending, this.photo.name); }
 
-  saveBlob(blob, ending) {
-    const stem = this.photo.name.replace(/\.[^.]*$/, "") || "photo";
+  saveBlob(blob, ending, name) {
+    const stem = name.replace(/\.[^.]*$/, "") || "photo";
     const url = URL.createObjectURL(blob);
     this.save({name: `${stem}_keypoints.${ending}`, url}).then(() => URL.revokeObjectURL(url));
   }

@@ -1,5 +1,6 @@
 // The two networks behind onnxruntime-web, in WebAssembly or on the graphics card.
 
+import {fetchWell} from "../fetch.js";
 import {constants} from "./constants.js";
 
 const DETECTOR = "face_detector.onnx";
@@ -29,12 +30,6 @@ const ENGINES = { // script; what it loads: .mjs and .wasm
  * @typedef {{engine: string, models: string, packed?: boolean}} Places engine, models: URLs of
  *   folders, with a slash. packed: whether the engine's WebAssembly lies there packed by gzip
  */
-
-const fetchWell = async (url) => {
-  const answer = await fetch(url);
-  if (!answer.ok) throw new Error(`expected a file at ${url}, got status ${answer.status}`);
-  return answer;
-};
 
 const fetchBytes = async (url) => new Uint8Array(await (await fetchWell(url)).arrayBuffer());
 
