@@ -153,15 +153,27 @@ class FacialKeypoints(HubModel):
         images = [image] * len(found)
         return faces_of(read_detections(self.predictor, images, found), images)
 
-    def predict(self, image: np.ndarray, boxes: np.ndarray | Sequence[Any]) -> list[Face]:
+    def predict(
+        self, image: np.ndarray | Image.Image, boxes: np.ndarray | Sequence[Any]
+    ) -> list[Face]:
         """Faces in boxes of the caller's: one `Face` for each box, whatever its score.
 
         Args:
-            image: (H, W, 3) uint8 RGB.
+            image: one, as a call takes it.
             boxes: (N, 4) x, y, width, height in pixels: landmark boxes, brow to chin.
+
+        Raises:
+            PhotoError: the image is of another kind.
+            ValueError: the boxes are of another shape, or not finite.
         """
-        crops = crops_from_boxes(np.asarray(boxes, np.float64).reshape(-1, 4))
-        images = [image] * len(crops)
+        boxes = np.asarray(boxes, np.float64)
+        if (boxes.size and boxes.shape[-1] != 4) or not np.isfinite(boxes).all():
+            raise ValueError(
+                "Expected boxes (N, 4) of finite numbers x, y, width, height; got "
+                f"{boxes.shape}: {boxes.ravel()[:5].tolist()}"
+            )
+        crops = crops_from_boxes(boxes.reshape(-1, 4))
+        images = [read_photo(image)] * len(crops)
         return faces_of(self.predictor(images, crops), images)
 
 

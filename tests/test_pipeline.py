@@ -144,6 +144,15 @@ def test_no_face_is_an_answer(pipeline: FacialKeypoints, name: str) -> None:
 def test_a_wrong_array_is_refused_by_name(pipeline: FacialKeypoints) -> None:
     with pytest.raises(PhotoError, match="uint8"):
         pipeline(np.zeros((10, 10, 3), np.float32))
+    with pytest.raises(PhotoError, match="uint8"):
+        pipeline.predict(np.zeros((10, 10, 3), np.float32), [[0, 0, 9, 9]])
+
+
+def test_wrong_boxes_are_refused(pipeline: FacialKeypoints, photo: np.ndarray) -> None:
+    assert pipeline.predict(photo, []) == []
+    for boxes in ([[0, 0, 9, np.nan]], np.zeros((4, 5)), [0, 0, 9]):
+        with pytest.raises(ValueError, match="Expected boxes"):
+            pipeline.predict(photo, boxes)
 
 
 def test_pil_images_are_read_upright(
