@@ -107,6 +107,11 @@ def check_photo_files(
                 f"--crops {options.crops} holds the photo {inside}, which a crop could overwrite; "
                 "give a folder of its own"
             )
+        if options.overlay is not None and folder == Path(os.path.realpath(options.overlay)):
+            parser.error(
+                f"--crops {options.crops} is the folder of --overlay, where a crop could overwrite "
+                "another photo's drawing; give a folder of its own"
+            )
         make_folder(parser, "--crops", options.crops)
 
 

@@ -144,6 +144,7 @@ def test_a_crop_holds_the_face_that_was_there() -> None:
     ("arguments", "said"),
     [
         (["--crops", "IN"], "give a folder of its own"),
+        (["--crops", "OUT", "--overlay", "OUT"], "folder of --overlay"),  # a_0.png and a.png
         (["--crops", "OUT", "--crop-size", "4"], "8 to 4096 pixels"),
         (["--crops", "OUT", "--crop-margin", "-1"], "0 to 5"),
     ],
