@@ -158,8 +158,8 @@ class Captioner(HubModel):
             path of one of these files; the project's own without.
         device: of torch; by default a GPU where there is one.
         engine: "auto", "openvino" or "torch"; see `load_engines`.
-        exact: compute in float32, where OpenVINO would take bfloat16 if the processor has it:
-            that is nearly twice as fast, and about one caption in twenty is another one.
+        exact: compute in float32, and not in bfloat16 where the processor or GPU has it: that is
+            nearly twice as fast, and about one caption in twenty is another one.
         Raises keypoints_captions.weights.WeightsError where a file is missing or damaged,
         ValueError where there is no such device or engine.
         """
@@ -170,7 +170,7 @@ class Captioner(HubModel):
         def encoder(device: "torch.device") -> dict[str, Engine]:
             from captioning.engine.in_torch import encoder_engine
 
-            return {"": encoder_engine(load_encoder(folder), words.preprocessing, device)}
+            return {"": encoder_engine(load_encoder(folder), words.preprocessing, device, exact)}
 
         def decoder(device: "torch.device") -> dict[str, Engine]:
             from captioning.engine.in_torch import decoder_engines

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from captioning import Captioner
 from captioning.vocabulary import START
@@ -226,8 +227,12 @@ def test_a_forked_process_is_told_so_and_does_not_wait_forever(examples: Path) -
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
-def test_weights_without_onnx_files_run_in_torch(tmp_path: Path) -> None:
-    assert Captioner.load(make_captioner(tmp_path)).speaker.encoder.name.startswith("PyTorch")
+def test_weights_without_onnx_files_run_in_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("captioning.engine.in_torch.fastest_precision", lambda *_: torch.bfloat16)
+    assert Captioner.load(make_captioner(tmp_path)).speaker.encoder.name == "PyTorch bfloat16"
+    assert Captioner.load(tmp_path, exact=True).speaker.encoder.name == "PyTorch float32"
     with pytest.raises(WeightsError, match="one of these is missing"):
         Captioner.load(tmp_path, engine="openvino")
     with pytest.raises(ValueError, match="Expected an engine of auto, openvino, torch"):

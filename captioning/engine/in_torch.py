@@ -51,11 +51,12 @@ class TorchSpeaker:
 
 
 def encoder_engine(
-    encoder: Encoder, preprocessing: Preprocessing, device: torch.device
+    encoder: Encoder, preprocessing: Preprocessing, device: torch.device, exact: bool = False
 ) -> TorchEngine:
-    """The encoder in the number format that is fastest on the device."""
+    """The encoder in the number format that is fastest on the device; exact: in float32."""
     encoder = encoder.to(device).to(memory_format=torch.channels_last).eval()
-    return TorchEngine(WholeEncoder(encoder.to(_precision(encoder)), preprocessing))
+    precision = torch.float32 if exact else _precision(encoder)
+    return TorchEngine(WholeEncoder(encoder.to(precision), preprocessing))
 
 
 def decoder_engines(
