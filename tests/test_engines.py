@@ -6,6 +6,8 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -209,6 +211,52 @@ def test_an_answer_does_not_depend_on_the_cores(size: tuple[int, int], taken: li
     for name, values in alone.items():
         np.testing.assert_array_equal(values, beside[name])
         np.testing.assert_array_equal(values, narrow[name])
+
+
+class Request:
+    """A request that Ctrl-C interrupts when it is waited for, or made, the first time."""
+
+    interrupted = False
+
+    def __init__(self) -> None:
+        self.is_busy = False
+        self._interrupt()
+
+    def set_tensor(self, name: str, tensor: object) -> None:
+        assert not self.is_busy
+
+    def start_async(self) -> None:
+        self.is_busy = True
+
+    def wait(self) -> None:
+        self._interrupt()
+        self.is_busy = False
+
+    def _interrupt(self) -> None:
+        if not Request.interrupted:
+            Request.interrupted = True
+            raise KeyboardInterrupt
+
+
+def test_after_ctrl_c_no_request_is_busy_or_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = CnnDetector.load(device="cpu").engine
+    assert isinstance(engine, OpenVinoEngine)
+    monkeypatch.setattr(Request, "interrupted", True)
+    requests: list[Any] = [Request(), Request()]
+    monkeypatch.setattr(Request, "interrupted", False)
+    with pytest.raises(KeyboardInterrupt):
+        engine._run({"canvases": np.zeros((2, 32, 32, 3), np.uint8)}, requests, 1)
+    assert not any(request.is_busy for request in requests)
+
+    plan = _Plan(None, {}, 2)  # type: ignore[arg-type]
+    compiled = SimpleNamespace(create_infer_request=Request)
+    monkeypatch.setattr(plan, "_compile", lambda streams: compiled)
+    monkeypatch.setattr(Request, "interrupted", False)
+    with pytest.raises(KeyboardInterrupt), plan.narrow(1):
+        pass
+    assert plan._narrow is None  # or the next call would wait for requests that nobody has made
+    with plan.narrow(2) as made:
+        assert len(made) == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12

@@ -125,14 +125,19 @@ class OpenVinoEngine(Engine):
         """The outputs of so many items each, in their order."""
         count = len(next(iter(inputs.values())))
         parts = []
-        for start in range(0, count, each * len(requests)):
-            begun = []
-            for request, low in zip(requests, range(start, count, each), strict=False):
-                part = {name: values[low : low + each] for name, values in inputs.items()}
-                begun.append((request, self._begin(request, part)))
-            for request, _ in begun:
+        try:
+            for start in range(0, count, each * len(requests)):
+                begun = []
+                for request, low in zip(requests, range(start, count, each), strict=False):
+                    part = {name: values[low : low + each] for name, values in inputs.items()}
+                    begun.append((request, self._begin(request, part)))
+                for request, _ in begun:
+                    request.wait()
+                    parts.append([np.array(request.get_tensor(name).data) for name in self.outputs])
+        except BaseException:  # Ctrl-C, say: until they are done, they read arrays and are busy
+            for request in requests:
                 request.wait()
-                parts.append([np.array(request.get_tensor(name).data) for name in self.outputs])
+            raise
         return parts
 
     def _begin(
@@ -182,10 +187,11 @@ class _Plan:
     def narrow(self, most: int) -> Iterator[list[openvino.InferRequest]]:
         """At least one idle request that takes one core, at most so many."""
         with self._compiling:
-            if self._narrow is None:
-                self._narrow = self._compile(self._cores)
-                for _ in range(self._cores):
-                    self._idle.put(self._narrow.create_infer_request())
+            if self._narrow is None:  # set last: Ctrl-C may end this at any moment
+                narrow = self._compile(self._cores)
+                for request in [narrow.create_infer_request() for _ in range(self._cores)]:
+                    self._idle.put(request)
+                self._narrow = narrow
         requests = [self._idle.get()]
         try:
             with contextlib.suppress(Empty):
