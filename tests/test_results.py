@@ -189,6 +189,13 @@ def test_other_files_are_not_touched(
         assert output.read_bytes() == content
 
 
+def test_parquet_goes_to_files_only(capsys: pytest.CaptureFixture[str]) -> None:
+    for output in (None, Path(os.devnull)):
+        with pytest.raises(SystemExit):
+            results(output, [Path("a.jpg")], form="parquet")
+        assert "needs --output FILE" in capsys.readouterr().err
+
+
 def test_parquet_of_other_columns_is_not_touched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

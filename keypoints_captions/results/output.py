@@ -44,8 +44,8 @@ class Results(Generic[R]):
         self._formats, self._output = formats, output
         self._kept: Journal | ParquetFile | None = None
         self.remaining = photos
-        if form == "parquet" and output is None:
-            parser.error("--format parquet needs --output FILE")
+        if form == "parquet" and (output is None or is_no_file(output)):
+            parser.error("--format parquet needs --output FILE, no pipe or device")
         if output is None or form in formats.texts or is_no_file(output):
             # JSON lines go to standard output, a pipe or a device like any text
             self._form = formats.texts.get(form, TextFormat(formats.line))
