@@ -87,6 +87,11 @@ def answered(
     return answer
 
 
+def photo_of(answer: Answer) -> Upload:
+    """What the tab's photo is while it shows this answer."""
+    return Upload(answer.photo.path, answer.photo.name)
+
+
 def handler(page: gr.Blocks, name: str) -> Callable[..., Any]:
     (found,) = {function.fn for function in page.fns.values() if function.name == name}
     assert found is not None
@@ -134,7 +139,7 @@ def test_what_was_chosen_while_the_model_was_loading_stays(page: gr.Blocks) -> N
         ANSWER, STATUS, WORDS, VIEW, DOWNLOADS, CARRY, CARRY + 2
     ]  # fmt: skip
     assert results[CARRY + 2] == 1
-    *_, last = handler(page, "on_opened")(results[ANSWER], *CHOICES[:-1], "a dog")
+    *_, last = handler(page, "on_opened")(results[ANSWER], None, *CHOICES[:-1], "a dog")
     assert last[ANSWER].options.first_words == ("a", "dog")
 
 
@@ -144,15 +149,15 @@ def test_opened_by_a_link_it_searches_again(page: gr.Blocks) -> None:
     usual = CHOICES[:-1]
     settings = [u if is_skip(new) else new for u, new in zip(usual, updates, strict=True)]
     assert settings == ["beam", 1, 1.0, 0.9, 1, 4, 20]
-    *_, last = handler(page, "on_opened")(answer, *settings, "")
+    *_, last = handler(page, "on_opened")(answer, None, *settings, "")
     assert len(last[ANSWER].captions) == 1 and last[ANSWER].photo is answer.photo
-    (same,) = handler(page, "on_opened")(answer, *CHOICES)
+    (same,) = handler(page, "on_opened")(answer, None, *CHOICES)
     assert all(map(is_skip, same))
 
 
 def test_a_photo_streams_word_by_word(page: gr.Blocks, examples: Path) -> None:
     upload = Upload(examples / "coffee.jpg", "coffee.jpg")
-    first, *steps, last = handler(page, "on_photo")(upload, *CHOICES)
+    first, *steps, last = handler(page, "on_ask")(None, upload, *CHOICES)
     assert "data:image/jpeg" in first[VIEW] and first[FIRST_WORDS] == ""
     counts = [step[WORDS].count('class="word') for step in steps]
     assert counts[0] == 1 and max(counts) > 3
@@ -163,17 +168,18 @@ def test_a_photo_streams_word_by_word(page: gr.Blocks, examples: Path) -> None:
 
 def test_a_new_photo_forgets_the_first_words(page: gr.Blocks, examples: Path) -> None:
     upload = Upload(examples / "coffee.jpg", "coffee.jpg")
-    *_, last = handler(page, "on_photo")(upload, *CHOICES[:-1], "no such words")
+    *_, last = handler(page, "on_ask")(None, upload, *CHOICES[:-1], "no such words")
     assert last[ANSWER].options.first_words == () and last[FIRST_WORDS] == ""
 
 
 def test_bad_and_removed_photos(page: gr.Blocks, tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("only text")
-    *_, last = handler(page, "on_photo")(Upload(tmp_path / "notes.jpg", "notes.jpg"), *CHOICES)
+    notes = Upload(tmp_path / "notes.jpg", "notes.jpg")
+    *_, last = handler(page, "on_ask")(None, notes, *CHOICES)
     assert last[ANSWER] is None and last[WORDS] == last[VIEW] == ""
     assert not last[CARRY]["interactive"] and not last[DOWNLOADS]["visible"]
     assert "This photo cannot be used" in last[STATUS] and "The file is text" in last[STATUS]
-    (removed,) = handler(page, "on_photo")(None, *CHOICES)
+    (removed,) = handler(page, "on_ask")(None, None, *CHOICES)
     assert removed[ANSWER] is None and removed[STATUS] == ""
 
 
@@ -182,7 +188,7 @@ def test_another_search_does_not_look_again(
 ) -> None:
     monkeypatch.setattr(Captioner, "look_at", lambda *_: pytest.fail("the encoder ran"))
     choices = ("beam", 2, 1.0, 0.9, 1, 6, 20, "a dog")
-    *steps, last = handler(page, "on_search")(answer, *choices)
+    *steps, last = handler(page, "on_ask")(answer, photo_of(answer), *choices)
     assert steps and is_skip(steps[0][VIEW])
     found = last[ANSWER]
     assert found.photo is answer.photo and len(found.captions) == 1
@@ -191,22 +197,41 @@ def test_another_search_does_not_look_again(
 
 
 def test_sampling(page: gr.Blocks, answer: Answer) -> None:
-    *_, last = handler(page, "on_search")(answer, "sample", 3, 1.5, 1.0, 4, 4, 20, "")
+    *_, last = handler(page, "on_ask")(
+        answer, photo_of(answer), "sample", 3, 1.5, 1.0, 4, 4, 20, ""
+    )
     values = [caption.log_probability for caption in last[ANSWER].captions]
     assert len(values) == 4 and values == sorted(values, reverse=True)
 
 
 def test_words_that_the_captioner_has_not_learnt(page: gr.Blocks, answer: Answer) -> None:
-    (only,) = handler(page, "on_search")(answer, *CHOICES[:-1], "a <b>zebra</b>")
+    (only,) = handler(page, "on_ask")(answer, photo_of(answer), *CHOICES[:-1], "a <b>zebra</b>")
     assert "has not learnt" in only[STATUS] and "<b>" not in only[STATUS]
     assert is_skip(only[ANSWER]) and is_skip(only[WORDS])
-    (only,) = handler(page, "on_search")(answer, *CHOICES[:-1], "a " * 30)
+    (only,) = handler(page, "on_ask")(answer, photo_of(answer), *CHOICES[:-1], "a " * 30)
     assert "fewer first words than a caption may have, 20, got 30" in only[STATUS]
 
 
-def test_nothing_to_search_in(page: gr.Blocks) -> None:
-    (only,) = handler(page, "on_search")(None, *CHOICES)
-    assert all(map(is_skip, only))
+def test_what_was_asked_last_is_answered_last(
+    page: gr.Blocks, answer: Answer, examples: Path
+) -> None:
+    names = {function.name: number for number, function in page.fns.items()}
+    asked, begun = page.fns[names["on_ask"]], page.fns[names["on_begin"]]
+    assert [name for _, name in asked.targets][:2] == ["change", "input"]  # of photo and search
+    assert asked.trigger_mode == "always_last"
+    assert begun.trigger_mode == "once"  # Gradio would send the first click again
+    cancelled = {n: f.targets for n, f in page.fns.items() if names["on_begin"] in f.cancels}
+    assert list(cancelled.values()) == [asked.targets] and max(cancelled) < names["on_ask"]
+    ask, coffee = handler(page, "on_ask"), Upload(examples / "coffee.jpg", "coffee.jpg")
+    *_, last = ask(answer, coffee, *CHOICES)
+    assert last[ANSWER].photo.name == "coffee.jpg"
+    (removed,) = ask(last[ANSWER], None, *CHOICES)
+    assert removed[ANSWER] is None
+    example = handler(page, "on_open")(gr.Request(query_params={}))[ANSWER]
+    *_, last = ask(example, None, *CHOICES)  # the page opened with it
+    assert last[ANSWER].photo is example.photo
+    *_, last = handler(page, "on_opened")(example, coffee, *CHOICES)  # it came while all was loaded
+    assert last[ANSWER].photo.name == "coffee.jpg"
 
 
 def test_a_caption_goes_on_from_another_word(page: gr.Blocks, answer: Answer) -> None:
@@ -245,7 +270,7 @@ def test_missing_weights_are_told(tmp_path: Path, examples: Path) -> None:
     assert "The model could not be loaded" in results[STATUS]
     assert "captioning_encoder.json is missing" in results[STATUS]
     upload = Upload(examples / "cat.jpg", "cat.jpg")
-    *_, last = handler(page, "on_photo")(upload, *CHOICES)
+    *_, last = handler(page, "on_ask")(None, upload, *CHOICES)
     assert "The model could not be loaded" in last[STATUS]
 
 

@@ -140,15 +140,15 @@ def test_the_example_is_stored_without_its_pixels(page: gr.Blocks) -> None:
 def test_choices_made_while_the_model_loads_are_kept(page: gr.Blocks, examples: Path) -> None:
     example = event(page, "on_open").fn(gr.Request(query_params={}))[ANSWER]
     opened = event(page, "on_opened").fn
-    assert opened(example, None, "cnn", *USUAL) == [gr.skip()] * 10
-    assert opened(None, None, "haar", *USUAL) == [gr.skip()] * 10  # nothing could be loaded
-    drawn = opened(example, None, "cnn", ["boxes"], [])
+    assert opened(None, "cnn", *USUAL, example) == [gr.skip()] * 10
+    assert opened(None, "haar", *USUAL, None) == [gr.skip()] * 10  # nothing could be loaded
+    drawn = opened(None, "cnn", ["boxes"], [], example)
     style = DrawStyle(points=False, contours=False, boxes=True)
     assert np.array_equal(drawn[VIEW], example.draw(style))
     assert drawn[ANSWER] == gr.skip()
-    assert len(opened(example, None, "haar", *USUAL)[ANSWER].faces) == 2
+    assert len(opened(None, "haar", *USUAL, example)[ANSWER].faces) == 2
     photo = Upload(examples / "coffee.jpg", "coffee.jpg")
-    assert opened(example, photo, "cnn", *USUAL)[ANSWER].name == "coffee.jpg"
+    assert opened(photo, "cnn", *USUAL, example)[ANSWER].name == "coffee.jpg"
 
 
 def test_a_photo_that_cannot_be_used_leaves_nothing_to_save(
@@ -156,10 +156,31 @@ def test_a_photo_that_cannot_be_used_leaves_nothing_to_save(
 ) -> None:
     (tmp_path / "notes.jpg").write_text("only text")
     on_photo = event(page, "on_photo").fn
-    results = on_photo(Upload(tmp_path / "notes.jpg", "notes.jpg"), "cnn", *USUAL)
+    results = on_photo(Upload(tmp_path / "notes.jpg", "notes.jpg"), "cnn", *USUAL, None)
     assert "This photo cannot be used" in results[STATUS]
     assert results[ANSWER] is None and results[CARDS] == "" and not results[VIEW]["visible"]
     assert not any(button["interactive"] for button in results[BUTTONS])
-    results = on_photo(Upload(examples / "cat.jpg", "cat.jpg"), "cnn", *USUAL)
+    results = on_photo(Upload(examples / "cat.jpg", "cat.jpg"), "cnn", *USUAL, None)
     assert results[VIEW]["visible"]
     assert all(button["interactive"] for button in results[BUTTONS])
+
+
+def test_what_was_asked_last_is_answered_last(page: gr.Blocks, examples: Path) -> None:
+    asked = event(page, "on_photo")
+    assert [name for _, name in asked.targets] == ["change", "input"]  # of photo and detector
+    assert asked.trigger_mode == "always_last"
+    on_photo = asked.fn
+    example = event(page, "on_open").fn(gr.Request(query_params={}))[ANSWER]
+    assert len(on_photo(None, "haar", *USUAL, example)[ANSWER].faces) == 2
+    photo = Upload(examples / "coffee.jpg", "coffee.jpg")
+    found = on_photo(photo, "haar", *USUAL, example)[ANSWER]
+    assert (found.name, len(found.faces)) == ("coffee.jpg", 2)
+    assert on_photo(None, "cnn", *USUAL, found)[ANSWER] is None  # it was taken away
+
+
+def test_a_photo_that_was_deleted_meanwhile_is_to_be_opened_again(
+    page: gr.Blocks, tmp_path: Path
+) -> None:
+    gone = Upload(tmp_path / "gone.jpg", "gone.jpg")
+    told = event(page, "on_photo").fn(gone, "cnn", *USUAL, None)[STATUS]
+    assert "has been deleted on the server; open it again." in told

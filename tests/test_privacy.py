@@ -119,7 +119,7 @@ def assert_tells_nothing(data: bytes) -> None:
 def test_no_picture_tells_where_it_was_taken(visitor: Stranger, holiday: bytes) -> None:
     assert SERIAL in holiday and b"Exif" in holiday
     sent = photo(visitor.upload(("holiday.jpg", holiday)), orig_name="holiday.jpg")
-    told = answer(visitor, "on_photo", sent, "cnn", ["points"], [])
+    told = answer(visitor, "on_photo", sent, "cnn", ["points"], [], None)
     shown = pictures([told.steps, told.output])
     assert shown
     (saved,) = ask(visitor, "photo_file", None, ["points"], ["hat"])

@@ -203,8 +203,7 @@ def test_one_session_knows_nothing_of_another(app_address: str, examples: Path) 
     events = {event["api_name"]: event for event in owner.events()}
     asked = events["on_photo"]
     path = owner.upload(examples / "two_portraits.jpg")
-    rest = [None, ["points"], []][: len(asked["inputs"]) - 1]
-    data = [photo(path, orig_name="secret_name.jpg"), "cnn", *rest[1:]]
+    data = [photo(path, orig_name="secret_name.jpg"), "cnn", ["points"], [], None]
     (reply,) = owner.ask({"fn_index": asked["id"], "data": data})
     assert isinstance(reply, Reply) and reply.success
     export = {"fn_index": events["json_file"]["id"], "data": [None, ["points"], []]}

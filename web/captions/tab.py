@@ -1,7 +1,7 @@
 """The captioning tab: photo, caption, reasons for each word, other captions."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -79,16 +79,15 @@ def build_tab(page: gr.Blocks, ready: Background[Ready]) -> PhotoTab:
         except WeightsError as error:
             return [*unanswered(not_loaded(error))[:-1], *settings]
 
-    def on_opened(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
-        if answer is None or search_options(*choices) == answer.options:
+    def on_opened(
+        answer: Answer | None, photo: Upload | None, *choices: Any
+    ) -> Iterator[list[Any]]:
+        if answer is None or (photo is None and search_options(*choices) == answer.options):
             yield updates()
-        else:  # a link or the visitor chose other options
-            yield from search_again(ready, answer, *choices)
+        else:  # a link or the visitor chose other options, or the visitor a photo
+            yield from on_ask(answer, photo, *choices)
 
-    def on_photo(photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
-        if photo is None:
-            yield unanswered("")
-            return
+    def on_photo(photo: Upload, *choices: Any) -> Iterator[list[Any]]:
         try:
             # The first words belonged to the photo before.
             choices = (*choices[:-1], "")
@@ -106,11 +105,14 @@ def build_tab(page: gr.Blocks, ready: Background[Ready]) -> PhotoTab:
         except WeightsError as error:
             yield unanswered(not_loaded(error))
 
-    def on_search(answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
-        if answer is None:
-            yield updates()
-        else:
+    def on_ask(answer: Answer | None, photo: Upload | None, *choices: Any) -> Iterator[list[Any]]:
+        """Looks at a photo that is new, and searches again in one that is not."""
+        if photo is not None and (answer is None or photo.path != answer.photo.path):
+            yield from on_photo(photo, *choices)
+        elif answer is not None and (photo or answer.photo.path == ready.get().example.photo.path):
             yield from search_again(ready, answer, *choices)
+        else:
+            yield unanswered("")
 
     def on_begin(event: gr.EventData, answer: Answer | None, *choices: Any) -> Iterator[list[Any]]:
         number = _number(event, "begin")
@@ -121,28 +123,37 @@ def build_tab(page: gr.Blocks, ready: Background[Ready]) -> PhotoTab:
             choices = (*choices[:-1], join_words(beginnings[number]))
             yield from search_again(ready, answer, *choices, from_word=True)
 
-    inputs = [answer, *fold.choices]
+    inputs = [answer, photo, *fold.choices]
     opened = page.load(
         on_open,
         None,
         [*results[:-1], *fold.linked.components],
         show_progress="hidden",
         **private(OPENING_BUDGET),
-    ).then(on_opened, inputs, results, **_asks(status))
-    asked = photo.change(on_photo, [photo, *fold.choices], results, **_asks(status))
-    searched = gr.on(fold.changed, on_search, inputs, results, **_asks(status))
-    begun = gr.on([words.click, view.click], on_begin, inputs, results, **_asks(status))
+    ).then(on_opened, inputs, results, **_asks(status, "always_last"))
+    # A click while the last one is answered counts for nothing: its words are about to go.
+    begun = gr.on(
+        [words.click, view.click],
+        on_begin,
+        [answer, *fold.choices],
+        results,
+        **_asks(status, "once"),
+    )
     begun.success(None, js=_FOCUS_CHOSEN)
+    # One event, so that no answer overtakes another: what came last is answered last.
+    asking = [photo.change, *fold.changed]
+    gr.on(asking, None, cancels=begun)  # before the other, for Gradio ends one before the next
+    asked = gr.on(asking, on_ask, inputs, results, **_asks(status, "always_last"))
     build_endpoint(ready)
-    return PhotoTab(photo, answer, carry, alt_text, [opened, asked, searched, begun])
+    return PhotoTab(photo, answer, carry, alt_text, [opened, asked, begun])
 
 
-def _asks(status: gr.HTML) -> dict[str, Any]:
-    """Settings of the events that ask the model; of several in a row, the last one counts."""
+def _asks(status: gr.HTML, mode: Literal["once", "always_last"]) -> dict[str, Any]:
+    """Settings of the events that ask the model. mode: which of several in a row counts."""
     return {
         "show_progress": "minimal",
         "show_progress_on": status,
-        "trigger_mode": "always_last",
+        "trigger_mode": mode,
         **private(CAPTION_BUDGET),
     }
 

@@ -75,9 +75,7 @@ class PhotoAnswer:
         Raises:
             PhotoError: the photo's file is gone.
         """
-        if not self.path.exists():
-            raise PhotoError("This photo has been deleted on the server; open it again.")
-        return read_photo(self.path)
+        return _read(self.path)
 
 
 def answer_photo(
@@ -91,7 +89,7 @@ def answer_photo(
     Raises:
         PhotoError: the photo cannot be read.
     """
-    image = read_photo(path)
+    image = _read(path)
     start = time.perf_counter()
     faces = find_faces(image)
     seconds = time.perf_counter() - start
@@ -122,6 +120,12 @@ def scaled(face: Face, across: float, down: float) -> Face:
     box = np.concatenate([(face.box[:2] + 0.5) * factors - 0.5, face.box[2:] * factors])
     points = ((face.points + 0.5) * factors - 0.5).astype(np.float32)
     return replace(face, box=box.astype(np.float32), points=points)
+
+
+def _read(path: Path) -> np.ndarray:
+    if not path.exists():  # it was uploaded a while ago
+        raise PhotoError("This photo has been deleted on the server; open it again.")
+    return read_photo(path)
 
 
 def _draw(

@@ -104,10 +104,14 @@ def build_tab(
         except WeightsError as error:
             return [*unanswered(not_loaded(error)), *settings]
 
-    def on_photo(photo: Upload | None, detector: str, *choices: list[str]) -> list[Any]:
-        if photo is None:
-            return unanswered("")
+    def on_photo(photo: Upload | None, detector: str, *rest: Any) -> list[Any]:
+        """rest: the choices of what is drawn, and the answer until now."""
+        *choices, answer = rest
         try:
+            if photo is None and answer is not None and answer.path == ready.get().example.path:
+                photo = Upload(answer.path, answer.name)  # the page opened with it
+            if photo is None:
+                return unanswered("")
             find_faces = ready.get().using(detector)
             with MODELS.turn():
                 answer = answer_photo(find_faces, *photo)
@@ -117,28 +121,20 @@ def build_tab(
         except WeightsError as error:
             return unanswered(not_loaded(error))
 
-    def on_detector(
-        answer: PhotoAnswer | None, photo: Upload | None, detector: str, *choices: list[str]
-    ) -> list[Any]:
-        if photo is None and answer is not None:  # the example that the page opened with
-            photo = Upload(answer.path, answer.name)
-        return on_photo(photo, detector, *choices)
-
-    def on_opened(
-        answer: PhotoAnswer | None, photo: Upload | None, detector: str, *choices: list[str]
-    ) -> list[Any]:
+    def on_opened(photo: Upload | None, detector: str, *rest: Any) -> list[Any]:
         """Catches up with a link's settings, and with a visitor who did not wait for the model."""
+        *choices, answer = rest
         updates = [gr.skip()] * len(results)
         if answer is None:
             return updates
         if detector != DEFAULT_DETECTOR or (photo is not None and photo.path != answer.path):
-            return on_detector(answer, photo, detector, *choices)
-        if list(choices) != usual:
+            return on_photo(photo, detector, *rest)
+        if choices != usual:
             updates[results.index(view)] = _drawn(answer, *choices)
         return updates
 
     asks = {"show_progress_on": [view, status], **private(MODEL_BUDGET)}
-    current = [answer, photo, detector, *choices]
+    current = [photo, detector, *choices, answer]
     opened = page.load(
         on_open,
         None,
@@ -146,10 +142,16 @@ def build_tab(
         show_progress_on=view,
         **private(OPENING_BUDGET),
     ).then(on_opened, current, results, show_progress="hidden", **private(MODEL_BUDGET))
-    asked = photo.change(on_photo, current[1:], results, **asks)
-    again = detector.input(on_detector, current, results, **asks)
-    for event in (asked, again):
-        inside.follow(event)
+    # One event, so that no answer overtakes another: what came last is answered last.
+    asked = gr.on(
+        [photo.change, detector.input],
+        on_photo,
+        current,
+        results,
+        trigger_mode="always_last",
+        **asks,
+    )
+    inside.follow(asked)
     comparison.follow(asked)
     inside.open_from(face_cards)
     gr.on(
@@ -162,7 +164,7 @@ def build_tab(
         **private(DRAWING_BUDGET),
     )
     build_endpoint(ready)
-    return PhotoTab(photo, answer, carry, alt_text, [opened, asked, again])
+    return PhotoTab(photo, answer, carry, alt_text, [opened, asked])
 
 
 def _drawn(answer: PhotoAnswer, show: list[str], fun: list[str]) -> np.ndarray:
