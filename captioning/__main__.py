@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         search = SearchOptions(beam_size=options.beam_size, num_captions=options.num_captions)
     except ValueError as error:
         parser.error(str(error))
-    stems = {} if options.sidecars is None else mirrored_names(photos, options.paths)
     if options.sidecars is not None:
         make_folder(parser, "--sidecars", options.sidecars)
     results = Results(parser, FORMATS, options.format, options.output, photos, options.resume)
+    stems = {} if options.sidecars is None else mirrored_names(results.photos, options.paths)
     try:
         captioner = Captioner.load(options.weights, options.device)
     except ValueError as error:

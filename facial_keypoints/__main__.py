@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_clips(find_faces, options, stems)
     pts = options.output if options.format == "pts" else None
     sizes = options.crop_size, options.crop_margin
+    stems = mirrored_names(results.photos, options.paths)
     files = PhotoFiles(stems, options.overlay, pts, options.crops, *sizes)
 
     def handle(batch: list[Photo]) -> list[Record]:

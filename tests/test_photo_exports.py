@@ -114,6 +114,18 @@ def test_crops_and_their_transform(run: Callable[..., int], tmp_path: Path, form
         assert abs(left[1] - right[1]) < 0.05 and left[0] > right[0]  # the eyes stand level
 
 
+def test_a_photo_added_later_takes_no_other_ones_crop(
+    run: Callable[..., int], tmp_path: Path
+) -> None:
+    output, crops = tmp_path / "out", tmp_path / "crops"
+    arguments = [tmp_path / "in", "--crops", crops, "--format", "jsonl", "--output", output]
+    for name in ("a.png", "a.bmp"):  # which comes before the other one
+        save(tmp_path / "in" / name, 1)
+        assert run(*arguments, "--resume") == 0
+    names = [Path(crop["file"]).name for crop in read_crops(output, "jsonl")]
+    assert names == ["a_0.jpg", "a.bmp_0.jpg"]
+
+
 def read_crops(output: Path, form: str) -> list[dict]:
     if form == "coco":
         return [one["crop"] for one in json.loads(output.read_text())["annotations"]]

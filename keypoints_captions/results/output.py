@@ -23,6 +23,7 @@ class Results(Generic[R]):
     """Takes a command's records and writes each as soon as it is known.
 
     remaining: the photos to work on; those that an earlier run left over if it is gone on with.
+    photos: all of them, those first that have a record: what they were named by stays theirs.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Results(Generic[R]):
         """
         self._formats, self._output = formats, output
         self._kept: Journal | ParquetFile | None = None
-        self.remaining = photos
+        self.remaining = self.photos = photos
         if form == "parquet" and (output is None or is_no_file(output)):
             parser.error("--format parquet needs --output FILE, no pipe or device")
         if output is None or form in formats.texts or is_no_file(output):
@@ -55,6 +56,8 @@ class Results(Generic[R]):
             if resume:
                 done = self._kept.resume(photos)
                 self.remaining = [path for path in photos if identity(str(path)) not in done]
+                left = set(self.remaining)
+                self.photos = [path for path in photos if path not in left] + self.remaining
         except ResultsError as error:
             parser.error(str(error))
         if len(self.remaining) < len(photos):
