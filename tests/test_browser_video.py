@@ -81,6 +81,16 @@ def test_cancelling_keeps_the_clip_and_allows_another_start(page: Page, tmp_path
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
 
 
+def test_another_clip_ends_the_work_on_the_last_one(page: Page, tmp_path: Path) -> None:
+    start(page).click()
+    expect(status(page)).to_contain_text("left")
+    upload(page, clip_of_a_face(tmp_path / "other.mp4", 10))
+    expect(status(page)).to_contain_text("other.mp4")
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    start(page).click()
+    expect(status(page)).to_contain_text("1 face followed through 10 pictures")
+
+
 def test_what_is_no_video_gets_a_sentence(page: Page, tmp_path: Path) -> None:
     (tmp_path / "notes.mp4").write_text("only text")
     upload(page, tmp_path / "notes.mp4")

@@ -85,8 +85,7 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
         if work is not None:
             work.cancel()
 
-    upload.change(on_upload, upload, outputs, show_progress="hidden", **private())
-    start.click(
+    started = start.click(
         on_start,
         [upload, *shown],
         outputs,
@@ -94,6 +93,9 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
         show_progress_on=status,
         **private(_CLIP_BUDGET),
     )
+    # Another clip ends the work on this one; before the next, for Gradio ends one event before it.
+    upload.change(None, cancels=started)
+    upload.change(on_upload, upload, outputs, show_progress="hidden", **private())
     cancel.click(on_cancel, None, None, show_progress="hidden", **private())
     page.unload(on_cancel)
 
