@@ -7,6 +7,7 @@ import pytest
 
 from facial_keypoints.drawing.faces import GROUP_COLOURS, DrawStyle, draw_faces, face_crop
 from facial_keypoints.face import Face, Pose
+from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.markup import PART_GROUPS, group_indices
 from tests.synthetic_faces import make_face, mirrored, noise_photo, scaled
 
@@ -128,7 +129,9 @@ def test_points_that_are_not_finite_are_left_out() -> None:
     face = make_face()
     points = face.points.copy()
     points[30:36] = np.nan
-    assert changed(photo, draw_faces(photo, [replace(face, points=points)], EVERYTHING)).any()
+    for box in (face.box, landmark_box(points)):
+        torn = replace(face, points=points, box=box)
+        assert changed(photo, draw_faces(photo, [torn], EVERYTHING)).any()
     lost = replace(face, points=np.full_like(points, np.nan))
     assert (draw_faces(photo, [lost], EVERYTHING) == photo).all()
 

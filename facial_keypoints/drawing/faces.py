@@ -58,7 +58,7 @@ def draw_faces(
 
     Line widths follow the photo's size within bounds that the face's size sets, so that the
     drawing looks the same at 32 pixels and at 50 megapixels. Faces may lie partly or wholly
-    outside the photo; points that are not finite are left out.
+    outside the photo; points and boxes that are not finite are left out.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -94,7 +94,8 @@ def _draw_face(image: np.ndarray, face: Face, number: int, style: DrawStyle) -> 
     pen = _Pen(image, face, size)
     if pen.canvas.size == 0:
         return
-    if style.boxes:
+    boxes = style.boxes and bool(np.isfinite(face.box).all())
+    if boxes:
         _draw_box(pen, face)
     if style.contours:
         _draw_contours(pen, face)
@@ -104,7 +105,7 @@ def _draw_face(image: np.ndarray, face: Face, number: int, style: DrawStyle) -> 
         _draw_axes(pen, face)
     if style.numbers:
         _draw_numbers(pen, face)
-    if style.boxes:
+    if boxes:
         _draw_label(pen, face, number)
     pen.finish()
 
