@@ -15,7 +15,7 @@ from facial_keypoints.video.annotate import Clip, Progress, VideoCancelled, Vide
 from facial_keypoints.video.job import ClipWork
 from facial_keypoints.video.recording import Recording
 from facial_keypoints.video.track import TrackedFace
-from web.keypoints.video import _worked, on_upload
+from web.keypoints.video import _worked, uploaded
 from web.models import Background
 
 CLIP = Clip(Path("clip.mp4"), 64, 48, 10.0, True)
@@ -116,6 +116,15 @@ def test_the_page_can_cancel(watched: dict[str, ClipWork]) -> None:
     assert not folder.exists()
 
 
+def test_of_a_clip_that_another_replaced_nothing_is_said(watched: dict[str, ClipWork]) -> None:
+    steps = _worked("clip.mp4", draw, Background(ready), watched, "me")
+    next(steps), next(steps)
+    watched.pop("me").close()
+    watched["me"] = other = object()  # type: ignore[assignment]
+    assert list(steps) == []
+    assert watched == {"me": other}
+
+
 def test_a_page_that_is_closed_ends_its_work(watched: dict[str, ClipWork]) -> None:
     steps = _worked("clip.mp4", draw, Background(ready), watched, "me")
     next(steps), next(steps)
@@ -134,6 +143,6 @@ def test_a_failure_of_ours_is_a_sentence(watched: dict[str, ClipWork]) -> None:
 def test_what_is_no_video_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "notes.mp4"
     path.write_text("no video")
-    message, start, *_ = on_upload(str(path))
+    message, start, *_ = uploaded(str(path))
     assert "cannot be used" in message
     assert start["interactive"] is False

@@ -80,12 +80,19 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
     ) -> Iterator[list[Any]]:
         yield from _worked(path, drawer(show, fun), ready, at_work, request.session_hash or "")
 
+    def on_upload(path: str | None, request: gr.Request) -> list[Any]:
+        work = at_work.pop(request.session_hash or "", None)  # on the clip before
+        if work is not None:
+            work.close()
+        return uploaded(path)
+
     def on_cancel(request: gr.Request) -> None:
         work = at_work.get(request.session_hash or "")
         if work is not None:
             work.cancel()
 
-    started = start.click(
+    upload.change(on_upload, upload, outputs, show_progress="hidden", **private())
+    start.click(
         on_start,
         [upload, *shown],
         outputs,
@@ -93,9 +100,6 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
         show_progress_on=status,
         **private(_CLIP_BUDGET),
     )
-    # Another clip ends the work on this one; before the next, for Gradio ends one event before it.
-    upload.change(None, cancels=started)
-    upload.change(on_upload, upload, outputs, show_progress="hidden", **private())
     cancel.click(on_cancel, None, None, show_progress="hidden", **private())
     page.unload(on_cancel)
 
@@ -119,7 +123,7 @@ _INVITATION = notice(
 )
 
 
-def on_upload(path: str | None) -> list[Any]:
+def uploaded(path: str | None) -> list[Any]:
     """Updates when a file came, or was taken away."""
     if path is None:
         return _updates(_INVITATION)
@@ -137,7 +141,7 @@ def _worked(
     at_work: "dict[str, ClipWork]",
     key: str,
 ) -> Iterator[list[Any]]:
-    """Updates while a clip is worked on, until its end."""
+    """Updates while a clip is worked on, until its end or until it is taken from `at_work`."""
     again = gr.update(interactive=True)
     if path is None:
         yield _updates(_INVITATION)
@@ -153,10 +157,12 @@ def _worked(
         work = ClipWork(clip, Path(path).name, lambda: ready.get().find_faces, draw)
         at_work[key] = work
         while not work.wait(_LOOK_EVERY):
-            yield _updates(_working(work.progress), cancel=gr.update(visible=True))
+            if at_work.get(key) is work:
+                yield _updates(_working(work.progress), cancel=gr.update(visible=True))
         yield _finished(work, again)
     except VideoCancelled:
-        yield _updates(notice("info", "Cancelled", "The video is still here."), start=again)
+        if at_work.get(key) is work:
+            yield _updates(notice("info", "Cancelled", "The video is still here."), start=again)
     except (VideoError, OSError, WeightsError) as error:
         yield _updates(_failure(error), start=again)
     except Exception:
@@ -164,7 +170,8 @@ def _worked(
         text = "Something failed here, not with your video; trying again may help."
         yield _updates(notice("error", "The video could not be finished", text), start=again)
     finally:
-        at_work.pop(key, None)
+        if at_work.get(key) is work:
+            at_work.pop(key, None)
         if work is not None:
             work.close()
 
