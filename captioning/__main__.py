@@ -16,7 +16,7 @@ from keypoints_captions.command_line import (
     check_output_file,
     check_resume,
     exit_with,
-    make_folder,
+    make_results_folder,
 )
 from keypoints_captions.photo_run import FAILED, process_photos
 from keypoints_captions.photos.paths import find_photos, mirrored_names
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     if options.sidecars is not None:
-        make_folder(parser, "--sidecars", options.sidecars)
+        named = mirrored_names(photos, options.paths)
+        make_results_folder(parser, "--sidecars", options.sidecars, named, _sidecar_path)
     results = Results(parser, FORMATS, options.format, options.output, photos, options.resume)
     stems = {} if options.sidecars is None else mirrored_names(results.photos, options.paths)
     try:
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for (path, _), captions in zip(batch, found, strict=True):
             records.append(Record(str(path), tuple(captions)))
             if stems:  # written here, so that an interrupted run keeps them
-                write_result(sidecar_text(captions), options.sidecars / f"{stems[path]}.txt")
+                sidecar = _sidecar_path(options.sidecars, stems[path])
+                write_result(sidecar_text(captions), sidecar)
         return records
 
     with results.adding() as add:
@@ -89,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_model_arguments(parser, "folder of the captioner's weights")
     return parser
+
+
+def _sidecar_path(folder: Path, stem: Path) -> Path:
+    return folder / f"{stem}.txt"
 
 
 def _with_error(outcome: Outcome[Path, Record]) -> Record:

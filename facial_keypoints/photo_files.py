@@ -13,7 +13,7 @@ from facial_keypoints.aligned import LARGEST, MARGIN, SIZE, aligned_crops
 from facial_keypoints.drawing.faces import draw_faces
 from facial_keypoints.export import Crop, to_pts
 from facial_keypoints.face import Face
-from keypoints_captions.command_line import make_folder, make_overlay_folder
+from keypoints_captions.command_line import make_folder, make_results_folder
 from keypoints_captions.files import replacing
 
 OVERLAY_QUALITY = 92  # of the JPEGs; less smears thin lines
@@ -94,7 +94,7 @@ def check_photo_files(
 ) -> None:
     """Usage errors for folders that cannot be written to, or where a photo would be lost."""
     if options.overlay is not None:
-        make_overlay_folder(parser, options.overlay, stems, overlay_path)
+        make_results_folder(parser, "--overlay", options.overlay, stems, overlay_path)
     if not 8 <= options.crop_size <= LARGEST:
         parser.error(f"--crop-size is 8 to {LARGEST} pixels, got {options.crop_size}")
     if not 0 <= options.crop_margin <= 5:

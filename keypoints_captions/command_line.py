@@ -64,7 +64,7 @@ def check_output_file(parser: argparse.ArgumentParser, output: Path, photos: lis
     """Usage errors for an output that cannot be written, before hours are spent, or is a photo."""
     if output.is_dir():
         parser.error(f"--output {output} is a folder; give the name of a file")
-    if os.path.realpath(output) in map(os.path.realpath, photos):
+    if output.exists() and _file_id(output) in map(_file_id, photos):
         parser.error(f"--output {output} would overwrite a photo; give another name")
     if not is_no_file(output):  # beside /dev/null nothing is made
         make_folder(parser, "--output", output.parent)
@@ -80,23 +80,34 @@ def make_folder(parser: argparse.ArgumentParser, option: str, folder: Path) -> N
         parser.error(f"{option}: the folder {folder} is not writable")
 
 
-def make_overlay_folder(
+def make_results_folder(
     parser: argparse.ArgumentParser,
+    option: str,
     folder: Path,
     stems: Mapping[Path, Path],
-    drawing: Callable[[Path, Path], Path],
+    result: Callable[[Path, Path], Path],
 ) -> None:
-    """Makes the folder for drawings; a usage error where one would overwrite what it is drawn from.
+    """Makes the folder for a file of each photo or clip; a usage error where one would overwrite
+    what it comes from.
 
-    stems: photo or clip -> its path in the folder, without a suffix. drawing: (folder, stem) ->
+    stems: photo or clip -> its path in the folder, without a suffix. result: (folder, stem) ->
     the file.
     """
-    sources = {os.path.realpath(source): source for source in stems}
+    sources = {_file_id(source): source for source in stems}
     for stem in stems.values():
-        target = os.path.realpath(drawing(folder, stem))
-        if target in sources:
-            parser.error(f"--overlay {folder} would overwrite {sources[target]}")
-    make_folder(parser, "--overlay", folder)
+        target = result(folder, stem)
+        if target.exists() and _file_id(target) in sources:
+            parser.error(f"{option} {folder} would overwrite {sources[_file_id(target)]}")
+    make_folder(parser, option, folder)
+
+
+def _file_id(path: Path) -> tuple[int, int] | str:
+    """What a file is, whatever it is called: on macOS a.JPG and a.jpg are one."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # ValueError: a null character in the path
+        return os.path.realpath(path)
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 
 def exit_with(main: Callable[[], int]) -> NoReturn:

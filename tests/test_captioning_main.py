@@ -121,7 +121,13 @@ def test_folder_to_json_csv_and_text(
 
 
 def test_wrong_usage_leaves_with_2(weights: Path, tmp_path: Path) -> None:
-    for arguments in ([str(tmp_path)], [str(tmp_path / "a.jpg"), "--beam-size", "0"]):
+    photo = tmp_path / "photo.txt"  # whose text would be called so, too
+    photo.touch()
+    for arguments in (
+        [str(tmp_path)],
+        [str(tmp_path / "a.jpg"), "--beam-size", "0"],
+        [str(photo), "--sidecars", str(tmp_path)],
+    ):
         with pytest.raises(SystemExit) as leaving:
             main([*arguments, "--weights", str(weights)])
         assert leaving.value.code == 2

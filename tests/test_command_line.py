@@ -1,6 +1,7 @@
 """What both command lines share, with stand-ins for the models."""
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,12 @@ import pytest
 
 from keypoints_captions import batches
 from keypoints_captions.batches import Outcome
-from keypoints_captions.command_line import add_photo_arguments, check_output_file, exit_with
+from keypoints_captions.command_line import (
+    add_photo_arguments,
+    check_output_file,
+    exit_with,
+    make_results_folder,
+)
 from keypoints_captions.photo_run import Run, process_photos
 from keypoints_captions.photos.paths import find_photos
 from keypoints_captions.photos.reader import PhotoError
@@ -196,17 +202,24 @@ def test_arguments_and_outputs(
     options = parser.parse_args(["a.jpg", "folder"])
     assert options.paths == [Path("a.jpg"), Path("folder")]
     assert options.format == "json" and options.output is None
-    (photo, blocker) = touch(tmp_path, "photo.jpg", "file")
+    (photo, blocker) = touch(tmp_path, "photo.JPG", "file")
+    with contextlib.suppress(FileExistsError):  # where capitals do not count, it is one already
+        (tmp_path / "photo.jpg").hardlink_to(photo)
     check_output_file(parser, tmp_path / "made" / "out.json", [photo])
     assert (tmp_path / "made").is_dir()
     for output, said in [
         (tmp_path, "is a folder"),
-        (tmp_path / "made" / ".." / "photo.jpg", "overwrite a photo"),
+        (tmp_path / "made" / ".." / "photo.JPG", "overwrite a photo"),
+        (tmp_path / "photo.jpg", "overwrite a photo"),
         (blocker / "out.json", "cannot be made"),
     ]:
         with pytest.raises(SystemExit) as caught:
             check_output_file(parser, output, [photo])
         assert caught.value.code == 2 and said in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        stems = {photo: Path("photo")}
+        make_results_folder(parser, "--overlay", tmp_path, stems, lambda f, s: f / f"{s}.jpg")
+    assert f"--overlay {tmp_path} would overwrite {photo}" in capsys.readouterr().err
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # as /dev is to most users
     check_output_file(parser, Path(os.devnull), [photo])
 

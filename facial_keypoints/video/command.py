@@ -11,7 +11,7 @@ from facial_keypoints.video.annotate import Progress, annotate_clip
 from facial_keypoints.video.codec import VIDEO_SUFFIXES, VideoError, inspect_clip
 from facial_keypoints.video.recording import ClipRecord, clips_to_csv, clips_to_json
 from keypoints_captions.batches import Outcome
-from keypoints_captions.command_line import check_output_file, make_overlay_folder
+from keypoints_captions.command_line import check_output_file, make_results_folder
 from keypoints_captions.photo_run import Run
 from keypoints_captions.results.output import write_result
 
@@ -34,7 +34,7 @@ def check_clip_usage(
     if options.output is not None:
         check_output_file(parser, options.output, list(stems))
     if options.overlay is not None:
-        make_overlay_folder(parser, options.overlay, stems, _overlay_path)
+        make_results_folder(parser, "--overlay", options.overlay, stems, _overlay_path)
 
 
 def run_clips(
