@@ -50,9 +50,12 @@ def test_what_loading_raises_is_raised_by_each_get() -> None:
 
     model = Background(load)
     model.start()
-    for _ in range(2):
-        with pytest.raises(FileNotFoundError, match="no weights"):
+    frames = []
+    for _ in range(3):
+        with pytest.raises(FileNotFoundError, match="no weights") as raised:
             model.get()
+        frames.append(len(raised.traceback))
+    assert len(set(frames)) == 1  # it keeps nothing of those who asked before
 
 
 def test_each_begins_when_those_before_it_are_ready() -> None:

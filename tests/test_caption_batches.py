@@ -117,3 +117,18 @@ def test_an_error_reaches_everybody_and_ends_nothing(
     with pytest.raises(ValueError, match="not learnt the word"):
         batches.caption(photos[0], SearchOptions(first_words=("unheardof",)))
     assert batches.caption(photos[0], OPTIONS).captions
+
+
+def test_a_failure_after_the_captions_reaches_those_who_wait_and_nobody_else(
+    captioner: Captioner, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    batches = Batches(captioner, ComputeSlots(1, cores=1))
+    kind = type(captioner.look_at([captioner.preprocessing.read(photos[0])]))
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "one", no_memory)
+        with pytest.raises(MemoryError):
+            batches.caption(photos[0], OPTIONS)
+    assert batches.caption(photos[0], OPTIONS).captions

@@ -13,13 +13,13 @@ from gradio.queueing import Event, Queue
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from web.gradio_internals import RequestQueue, use_request_queue
+from web.gradio_internals import PageBlocks, RequestQueue, use_request_queue
 from web.log import JsonLines, TextLines, log_request, size_class
 from web.models import Background
 from web.server.health import Health
 from web.server.options import AUTH, parse_options
 from web.server.request_log import RequestLog, endpoint
-from web.server.server import listen
+from web.server.server import Server, listen
 from web.server.site import build_site
 
 
@@ -181,6 +181,31 @@ def test_uploads_and_errors_are_logged(caplog: pytest.LogCaptureFixture) -> None
         ("upload", "answered"), ("file", "refused"),
     ]  # fmt: skip
     assert lines[0]["size"] == "<100kB" and "size" not in lines[1]
+
+
+def test_an_event_that_another_ended_did_not_fail(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ended(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    with PageBlocks() as page:
+        gr.Button().click(print, None, None)
+    monkeypatch.setattr(gr.Blocks, "process_api", ended)
+    with caplog.at_level(logging.INFO, "requests"), pytest.raises(asyncio.CancelledError):
+        asyncio.run(page.process_api(0))
+    assert [entry.__dict__["fields"]["outcome"] for entry in caplog.records] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("::1", "[::1]"), ("[::1]", "[::1]"), ("::", "localhost"), ("0.0.0.0", "localhost"),
+     ("127.0.0.1", "127.0.0.1")],
+)  # fmt: skip
+def test_the_address_that_is_printed_can_be_opened(host: str, name: str) -> None:
+    with listen("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        assert Server(answering(200), listening, host).address == f"http://{name}:{port}/"
 
 
 def loaded(error: Exception | None = None) -> Background[str]:

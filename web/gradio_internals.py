@@ -141,6 +141,9 @@ class PageBlocks(gr.Blocks):
             error.print_exception = False
             error.message = str(error.message)[:_LONGEST]
             raise
+        except asyncio.CancelledError:  # another event took its place, or its visitor left
+            outcome = "cancelled"
+            raise
         except Exception as error:
             _log.error("an event failed: %s", described(error))
             raise gr.Error(_FAILED, print_exception=False) from error

@@ -47,6 +47,8 @@ class Background(Generic[T]):
     def get(self) -> T:
         """Starts where needed, waits for the result and returns it. Thread-safe."""
         self.start()
+        if error := self._result.exception():
+            raise error.with_traceback(None)  # or it would keep everything of all who asked before
         return self._result.result()
 
     def wait(self) -> None:

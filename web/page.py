@@ -60,7 +60,7 @@ def build_page(
             '<p class="privacy">The live camera stays on your device unless you choose the server, '
             "and so does a photo that you keep there. Other photos and videos are sent only to the "
             f"machine that runs this page. It deletes files after {DELETE_AGE // 60} minutes and "
-            "results when you close the page; it never stores the camera's pictures.</p>"
+            "results when you close the page; it never stores the live camera's pictures.</p>"
         )
         _forget_when_closed(page)
     return page, use_request_queue(page, QUEUE_SIZE), models

@@ -112,15 +112,18 @@ class Batches:
             seen = time.perf_counter()
             found = self.captioner.caption(photos, batch[0].options)
             end = time.perf_counter()
-        except Exception as error:  # raised by `caption`
+            count = len(batch)
+            look, search = (seen - start) / count, (end - seen) / count
+            results = [
+                Captioned(captions, images[index], photos.one(index), look, search)
+                for index, captions in enumerate(found)
+            ]
+        except Exception as error:  # raised by `caption`; the thread goes on
             for job in batch:
                 job.done.set_exception(error)
             return
-        count = len(batch)
-        look, search = (seen - start) / count, (end - seen) / count
-        for index, (job, captions) in enumerate(zip(batch, found, strict=True)):
-            own = photos.one(index)
-            job.done.set_result(Captioned(captions, images[index], own, look, search))
+        for job, result in zip(batch, results, strict=True):
+            job.done.set_result(result)
 
     def _read(self, batch: list[_Job]) -> list[np.ndarray]:
         """The photos of the batch; jobs whose photos cannot be read are done, and without one."""

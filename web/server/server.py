@@ -34,7 +34,8 @@ class Server:
     def __init__(self, app: ASGIApp, listening: socket.socket, host: str):
         """Answers after `start`. listening: of `listen`, with the same host."""
         self._socket = listening
-        name = "localhost" if host == "0.0.0.0" else host
+        host = host.strip("[]")
+        name = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
         self.address = f"http://{name}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=CLOSE
