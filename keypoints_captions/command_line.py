@@ -114,6 +114,9 @@ def exit_with(main: Callable[[], int]) -> NoReturn:
     """Run a command line's main function and leave with its exit code, without tracebacks for
     what is no fault of the program: Ctrl-C, a reader such as `head` that left, a full disk."""
     ignore_pillow_warnings()
+    for name in ("stdout", "stderr"):  # None where they are closed, as Windows services have them
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for as long as it runs)
     try:
         status = main()
         sys.stdout.flush()

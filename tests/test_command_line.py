@@ -247,6 +247,18 @@ def test_exit_codes(main: Callable[[], int], code: int, capsys: pytest.CaptureFi
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_closed_streams_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> int:
+        write_result("result", None)
+        return process_photos([Path("a.jpg")], str, list, lambda *_: None).exit_code
+
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    with pytest.raises(SystemExit) as caught:
+        exit_with(main)
+    assert caught.value.code == 0
+
+
 def start(script: str, *arguments: str, unbuffered: bool = False) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
