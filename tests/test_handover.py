@@ -27,7 +27,7 @@ def test_the_same_photo_in_two_places(tmp_path: Path) -> None:
 
 
 def test_a_photo_that_is_gone_is_told(tmp_path: Path) -> None:
-    with pytest.raises(gr.Error, match="Open a photo"):
+    with pytest.raises(gr.Error, match="open it again"):
         photo_to_carry(None)
     with pytest.raises(gr.Error, match="deleted"):
         photo_to_carry(tmp_path / "gone.jpg", "gone.jpg")

@@ -86,7 +86,7 @@ def test_the_annotated_photo_has_its_size_and_no_metadata(examples: Path, tmp_pa
 
 
 def test_nothing_to_save() -> None:
-    with pytest.raises(gr.Error, match="Open a photo"):
+    with pytest.raises(gr.Error, match="open it again"):
         json_file(None, [], [])
 
 

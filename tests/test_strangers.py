@@ -210,7 +210,7 @@ def test_one_session_knows_nothing_of_another(app_address: str, examples: Path) 
     (mine,) = owner.ask(export)
     (theirs,) = other.ask(export)
     assert isinstance(mine, Reply) and "secret_name" in json.dumps(mine.output)
-    assert isinstance(theirs, Reply) and "Open a photo first" in theirs.error
+    assert isinstance(theirs, Reply) and "photo any more; open it again" in theirs.error
     assert "secret_name" not in json.dumps(other.http.get("config").json())
 
 

@@ -177,9 +177,11 @@ def saved_file(data: bytes, photo: str, ending: str) -> dict[str, str]:
 
 
 def needed(answer: T | None) -> T:
-    """The answer; a message to the visitor where there is none."""
+    """The answer; a message to the visitor where there is none any more, for the server keeps those
+    of so many pages. Before there is one, no button asks for it."""
     if answer is None:
-        raise gr.Error("Open a photo first.", title="Nothing to save", print_exception=False)
+        text = "The server does not have this page's photo any more; open it again."
+        raise gr.Error(text, title="The photo is gone", print_exception=False)
     return answer
 
 

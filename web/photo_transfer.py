@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import gradio as gr
 
-from web.components import PhotoInput, Upload
+from web.components import PhotoInput, Upload, needed
 
 
 class PhotoTab(NamedTuple):
@@ -38,8 +38,7 @@ def build_carry(label: str) -> tuple[gr.Button, gr.HTML]:
 
 def photo_to_carry(path: Path | None, name: str = "") -> Upload:
     """Value of the other tab's input; a message to the visitor where there is no photo."""
-    if path is None:
-        raise gr.Error("Open a photo first.", title="No photo", print_exception=False)
+    path = needed(path)
     if not path.exists():
         raise gr.Error(
             "This photo has been deleted on the server; open it again.",
