@@ -184,3 +184,12 @@ def test_a_photo_that_was_deleted_meanwhile_is_to_be_opened_again(
     gone = Upload(tmp_path / "gone.jpg", "gone.jpg")
     told = event(page, "on_photo").fn(gone, "cnn", *USUAL, None)[STATUS]
     assert "has been deleted on the server; open it again." in told
+
+
+def test_what_is_chosen_while_a_photo_is_answered_is_drawn(page: gr.Blocks, examples: Path) -> None:
+    photo, again = Upload(examples / "cat.jpg", "cat.jpg"), event(page, "redrawn")
+    assert page.fns[again.trigger_after] is event(page, "on_photo")
+    found = event(page, "on_photo").fn(photo, "cnn", *USUAL, None)[ANSWER]
+    assert again.fn(found, *USUAL) == again.fn(None, *USUAL) == gr.skip()
+    style = DrawStyle(points=False, contours=False, boxes=True)
+    assert np.array_equal(again.fn(found, ["boxes"], []), found.draw(style))

@@ -34,6 +34,7 @@ class PhotoAnswer:
     preview: the photo as a JPEG of at most `PREVIEW_SIDE` pixels, without metadata.
     thumbnails: a (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3) uint8 RGB crop of each face.
     pixels: the preview before it was encoded, (h, w, 3) uint8 RGB, for the first drawing.
+    choices: what was chosen for the first drawing.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class PhotoAnswer:
     preview: bytes
     thumbnails: tuple[np.ndarray, ...]
     pixels: np.ndarray | None = None
+    choices: tuple[list[str], ...] = ()
 
     @property
     def record(self) -> Record:

@@ -1,5 +1,6 @@
 """The photo view of the keypoint tab: photo, drawing, a card for each face, downloads."""
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -84,7 +85,7 @@ def build_tab(
     def answered(answer: PhotoAnswer, *choices: list[str]) -> list[Any]:
         """Updates of the results; the drawing is made from the photo's own pixels."""
         return [
-            answer.stored(),
+            replace(answer.stored(), choices=choices),
             summary(answer),
             gr.update(value=_drawn(answer, *choices), visible=True),
             cards(answer),
@@ -133,6 +134,12 @@ def build_tab(
             updates[results.index(view)] = _drawn(answer, *choices)
         return updates
 
+    def redrawn(answer: PhotoAnswer | None, *choices: list[str]) -> Any:
+        """The drawing, where other things were chosen while the photo was being answered."""
+        if answer is None or choices == answer.choices:
+            return gr.skip()
+        return _drawn(answer, *choices)
+
     asks = {"show_progress_on": [view, status], **private(MODEL_BUDGET)}
     current = [photo, detector, *choices, answer]
     opened = page.load(
@@ -150,6 +157,13 @@ def build_tab(
         results,
         trigger_mode="always_last",
         **asks,
+    )
+    asked.then(
+        redrawn,
+        [answer, *choices],
+        view,
+        show_progress="hidden",
+        **private(DRAWING_BUDGET),
     )
     inside.follow(asked)
     comparison.follow(asked)
