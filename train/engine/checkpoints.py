@@ -1,11 +1,14 @@
 """Checkpoint files: `last.pt`, from which a run goes on, and `best.pt`, which validation chose."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from train.engine.options import UsageError
 
 
 def save_checkpoint(path: Path, **state: Any) -> None:
@@ -17,9 +20,18 @@ def save_checkpoint(path: Path, **state: Any) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """Reads what `save_checkpoint` wrote, None without a file; no pickled code is run."""
+    """Reads what `save_checkpoint` wrote, None without a file; no pickled code is run.
+
+    Raises:
+        UsageError: the file is cut short.
+    """
     if not path.exists():
         return None
+    if not zipfile.is_zipfile(path):  # the end of the file tells
+        raise UsageError(
+            f"Expected a checkpoint in {path}, got a damaged file: put a copy in its place, or "
+            "remove it, and what it would have told is learnt anew."
+        )
     return torch.load(path, map_location=device, weights_only=True)
 
 

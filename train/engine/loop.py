@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel
 
 from train.engine.checkpoints import load_checkpoint, save_checkpoint
+from train.engine.options import UsageError
 from train.engine.processes import Process, unwrap
 from train.engine.reports import Report
 
@@ -91,11 +92,20 @@ class Loop:
 
     `last.pt` is written every few minutes and at the end, `best.pt` after a validation that was
     better than all before.
+
+    Raises:
+        UsageError: there are fewer items a step than processes, or the folder holds a run of
+            another network.
     """
 
     def __init__(
         self, task: Task, config: LoopConfig, folder: Path, process: Process, name: str = ""
     ) -> None:
+        if config.batch_size < process.world:
+            raise UsageError(
+                f"Expected a batch of at least {process.world}, one item for each process, got "
+                f"{config.batch_size}."
+            )
         self.step, self.elapsed, self.share = 0, 0.0, 0.0
         self.task, self.config, self.folder, self.process = task, config, folder, process
         self.name = name or folder.name
@@ -111,9 +121,17 @@ class Loop:
     def run(self, stop_after: float = math.inf) -> dict[str, float]:
         """Trains to the end of the schedule, or for so many minutes; the best validation so far,
         by `choice` and the task's own names."""
-        if self._resume():
+        main, last = self.process.is_main, self.folder / "last.pt"
+        if self._resume(last):
+            if main:
+                print(
+                    f"{self.name}: {last} is of a run that is done, nothing is trained; another "
+                    "one begins in another folder, or when that file is removed",
+                    flush=True,
+                )
             return self.best
-        main, started = self.process.is_main, time.monotonic()
+        self._agree(over=False)  # options may have changed since the share was written down
+        started = time.monotonic()
         since, saved = started - self.elapsed, started
         report = Report(
             self.name, self.folder / "tensorboard" if main else None, self.share, self.elapsed
@@ -194,16 +212,25 @@ class Loop:
             average={} if done else self.average.state_dict(),
         )  # fmt: skip
 
-    def _resume(self) -> bool:
+    def _resume(self, path: Path) -> bool:
         """Takes up last.pt, if there; True where the run is done."""
-        last = load_checkpoint(self.folder / "last.pt", self.process.device)
+        last = load_checkpoint(path, self.process.device)
         if last is None:
             return False
         self.step, self.share = last["step"], last["share"]
         self.elapsed, self.best = last["elapsed"], last["best"]
+        kept = load_checkpoint(self.folder / "best.pt")
+        if kept and kept["scores"]["choice"] > self.best["choice"]:
+            self.best = kept["scores"]  # found after last.pt was written, and still the best
         if last["done"]:
             return True
-        unwrap(self.model).load_state_dict(last["model"])
-        self.optimizer.load_state_dict(last["optimizer"])
-        self.average.load_state_dict(last["average"])
+        try:
+            unwrap(self.model).load_state_dict(last["model"])
+            self.optimizer.load_state_dict(last["optimizer"])
+            self.average.load_state_dict(last["average"])
+        except (RuntimeError, ValueError) as error:
+            raise UsageError(
+                f"Expected a run of the network that the options tell of in {path}, got one of "
+                f"another: {error}\nGive that run's options again, or another folder."
+            ) from error
         return False

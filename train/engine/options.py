@@ -44,9 +44,14 @@ def replaced(config: T, values: Mapping[str, Any], prefix: str = "") -> T:
 def read_recipe(config: T, path: Path) -> T:
     """The dataclass with the values of a JSON file.
 
-    Raises UsageError where it names an option that there is none of.
+    Raises UsageError where it is no JSON object, or names an option that there is none of.
     """
-    values = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UsageError(f"{path}: expected JSON, got something else ({error})") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: expected options by their names, {{…}}, got {str(values)[:60]}")
     if unknown := values.keys() - flat(config).keys():
         raise UsageError(f"{path}: no option is called {', '.join(sorted(unknown))}")
     return replaced(config, values)

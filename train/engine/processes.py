@@ -65,8 +65,11 @@ def process_group() -> Iterator[Process]:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     use_cuda = torch.cuda.is_available()
     device = torch.device("cuda", local) if use_cuda else torch.device("cpu")
-    if world > 1:
-        dist.init_process_group("nccl" if use_cuda else "gloo")
+    if world > 1 and use_cuda:
+        torch.cuda.set_device(device)  # otherwise all processes meet on the first GPU
+        dist.init_process_group("nccl", device_id=device)
+    elif world > 1:
+        dist.init_process_group("gloo")
     try:
         yield Process(int(os.environ.get("RANK", "0")), world, device)
     finally:
