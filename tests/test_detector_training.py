@@ -27,7 +27,7 @@ from tests.drawn_faces import draw_face, write_faces_csv
 from train.detector.__main__ import best_network, main
 from train.detector.augment import photo_canvas
 from train.detector.batches import RandomCanvases
-from train.detector.canvas import Faces, Picture, moved
+from train.detector.canvas import Faces, Picture, moved, warp
 from train.detector.data import (
     KeypointLabels,
     landmark_boxes,
@@ -41,6 +41,7 @@ from train.detector.loss import assign, detector_loss
 from train.detector.metrics import match, match_scene, together
 from train.detector.mining import Mined, add_mined, mine
 from train.engine.checkpoints import load_checkpoint
+from train.engine.options import UsageError
 from train.evaluate import detection as evaluate_detection
 from train.evaluate import detection_faces as evaluate_detection_faces
 from train.faces.data import TURNED
@@ -291,6 +292,48 @@ def test_hard_places_are_looked_at_more_often() -> None:
     )
     assert seen < 12
     assert seen_marked > 24
+
+
+@pytest.mark.parametrize("value", ["nan", "0", "wide"])
+def test_a_damaged_row_of_the_teachers_table_is_named(value: str, tmp_path: Path) -> None:
+    head = "file,x,y,w,h,score,right_eye_x,right_eye_y,left_eye_x,left_eye_y"
+    rows = ["a.png,,,,,,,,,", f"b.png,1,2,{value},9,0.9,3,4,5,4"]
+    (tmp_path / "face_boxes.csv").write_text("\n".join([head, *rows]))
+    with pytest.raises(UsageError, match=r"face_boxes\.csv, row 3: expected file, x, y"):
+        read_scenes(tmp_path)
+
+
+def test_data_that_do_not_belong_together_are_refused(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "val.json").write_text(json.dumps({"images": [{"file_name": "photos/08.png"}]}))
+    with pytest.raises(UsageError, match=r"such as photos/08\.png, got others only, such as .*png"):
+        read_data([world], [], held_out=[tmp_path / "val.json"])
+    (tmp_path / "val.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"COCO's JSON in .*val\.json"):
+        read_data([world], [], held_out=[tmp_path / "val.json"])
+    labels = KeypointLabels(*(np.zeros((2, *shape), np.float32) for shape in ((4,), (5, 2), ())))
+    with pytest.raises(UsageError, match=r"labels of the 8 faces of .*face_boxes\.csv, got 2"):
+        read_scenes(world, labels)
+    with pytest.raises(UsageError, match=r"\(--faces\), got [1-9]\d*, [1-9]\d* and 0"):
+        RandomCanvases(read_data([world], []), tmp_path)
+
+
+def test_shrunk_photos_stay_under_their_boxes() -> None:
+    x, y = np.meshgrid(np.arange(800.0), np.arange(800.0))
+    at, scale = np.array([400.0, 420.0]), 0.1
+    blob = 250 * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * 80.0**2))
+    photo = np.repeat(blob.astype(np.uint8)[:, :, None], 3, axis=2)
+    matrix = np.array([[scale, 0.0, 20.0], [0.0, scale, 15.0]])
+    seen = warp(photo, matrix, np.array([120, 120]), cv2.BORDER_CONSTANT, (0, 0, 0))[:, :, 0]
+    x, y = np.meshgrid(np.arange(120.0), np.arange(120.0))
+    middle = np.array([(x * seen).sum(), (y * seen).sum()]) / seen.sum()
+    np.testing.assert_allclose(middle, matrix[:, :2] @ at + matrix[:, 2], atol=0.1)
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (1, 1)])
+def test_a_photo_of_one_row_is_shrunk(size: tuple[int, int]) -> None:
+    matrix = np.array([[0.05, 0.0, 0.0], [0.0, 0.05, 0.0]])
+    whole = np.zeros((*size, 3), np.uint8)
+    assert warp(whole, matrix, np.array([90, 60]), 0, (9, 9, 9)).shape == (60, 90, 3)
 
 
 def test_landmark_boxes_and_back() -> None:

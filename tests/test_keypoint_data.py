@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import cv2
@@ -8,21 +9,23 @@ from facial_keypoints.export import to_pts
 from facial_keypoints.landmarks.markup import FLIP
 from tests.drawn_faces import draw_face, write_faces_csv
 from tests.synthetic_faces import make_face
+from train.engine.options import UsageError
 from train.faces.background import hide_background
 from train.faces.data import (
     TURNED,
     LabelledFace,
-    SourceDraw,
     read_faces,
     read_turned,
     split_by_subject,
 )
+from train.faces.draw import SourceDraw
 from train.keypoints.augment import (
     degrade,
     random_misplaced,
     random_non_face,
     random_view,
 )
+from train.keypoints.non_faces import read_non_faces
 
 
 def write_photo(path: Path, width: int = 300, height: int = 200) -> None:
@@ -79,6 +82,72 @@ def test_udacity_folders(tmp_path: Path) -> None:
 def test_a_folder_without_faces_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no faces\.csv.*no photo with a \.pts"):
         read_faces(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "", "left"])
+def test_a_point_that_is_none_is_refused_by_file_and_line(value: str, tmp_path: Path) -> None:
+    write_faces_csv(tmp_path, 3)
+    head, *rows = (tmp_path / "faces.csv").read_text().splitlines()
+    fields = rows[1].split(",")
+    rows[1] = ",".join([*fields[:20], value, *fields[21:]])
+    (tmp_path / "faces.csv").write_text("\n".join([head, *rows]))
+    with pytest.raises(UsageError, match=r"faces\.csv, line 3: expected file, source, split"):
+        read_faces(tmp_path)
+    values = ",".join(["Ann_Lee_01.jpg", *fields[6:20], value, *fields[21:]])
+    (tmp_path / "faces.csv").unlink()
+    (tmp_path / "training_frames_keypoints.csv").write_text(f"\n{values}\n")
+    with pytest.raises(UsageError, match=r"keypoints\.csv, line 2: expected a photo's name"):
+        read_faces(tmp_path)
+
+
+def test_a_damaged_data_set_is_refused_by_name(tmp_path: Path) -> None:
+    write_faces_csv(tmp_path, 1)
+    table = (tmp_path / "faces.csv").read_text()
+    for damaged in (table.replace(",", ";"), table.replace("split", "part"), table[:-300]):
+        (tmp_path / "faces.csv").write_text(damaged)
+        with pytest.raises(UsageError, match=r"faces\.csv, line 2"):
+            read_faces(tmp_path)
+    (tmp_path / "faces.csv").write_text("\ufeff" + table, encoding="utf-8")  # as Excel writes it
+    (face,) = read_faces(tmp_path)
+    face.path.write_bytes(b"no photo")
+    with pytest.raises(UsageError, match=r"000\.png: The file is text"):
+        face.load()
+    face.path.unlink()
+    with pytest.raises(UsageError, match=r"000\.png: There is no such file"):
+        face.load()
+    with pytest.raises(FileNotFoundError, match="gone holds no photo without a face"):
+        read_non_faces(tmp_path / "gone")
+
+
+def test_a_damaged_file_of_points_is_refused_by_name(tmp_path: Path) -> None:
+    write_photo(tmp_path / "a.jpg")
+    (tmp_path / "a.pts").write_text("1 2\n3 x\n")
+    with pytest.raises(UsageError, match=r"a\.pts, line 2"):
+        read_faces(tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["keypoints", "image_id", "nan"])
+def test_coco_annotations_of_another_form_are_refused(fault: str, tmp_path: Path) -> None:
+    one = {"image_id": 1, "category_id": 1, "keypoints": [9.0, 9.0, 2.0] * 68}
+    if fault == "nan":
+        one["keypoints"] = [float("nan"), 9.0, 2.0] * 68
+    else:
+        del one[fault]
+    facts = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "categories": [{"id": 1, "keypoints": [str(n) for n in range(68)]}],
+        "annotations": [one],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(facts))
+    with pytest.raises(UsageError, match=r"COCO's JSON of keypoints in .*a\.json, got"):
+        read_faces(Path(f"{tmp_path / 'a.json'},{tmp_path}"))
+
+
+def test_a_photo_with_its_ending_in_capitals_is_found(tmp_path: Path) -> None:
+    write_photo(tmp_path / "own" / "DSC1.JPG")
+    (tmp_path / "own" / "DSC1.pts").write_text(to_pts(make_face((150, 90), 80)))
+    (face,) = read_faces(tmp_path)
+    assert face.load()[0].shape[2] == 3
 
 
 def test_a_big_photo_is_cut_around_its_face(tmp_path: Path) -> None:
@@ -141,6 +210,15 @@ def test_faces_are_drawn_by_their_shares_and_emphasis() -> None:
         assert np.mean(drawn == source) == pytest.approx(share, abs=0.03)
     alone = SourceDraw(np.array(["ytf"] * 3), {"ytf": 0.3})
     assert {alone(rng) for _ in range(50)} == {0, 1, 2}
+
+
+def test_shares_that_cannot_be_drawn_by_are_refused() -> None:
+    sources = np.array(["ytf", TURNED, "afw"])
+    for shares in ({"ytf": 0.7, TURNED: 0.6}, {"ytf": -0.1}, {"ytf": 0.0, TURNED: 0.0, "afw": 0.0}):
+        with pytest.raises(UsageError, match=r"no more than 1 in sum.* of ytf.*afw"):
+            SourceDraw(sources, shares)
+    with pytest.raises(UsageError, match="no faces"):
+        SourceDraw(sources[:0], {"ytf": 0.3})
 
 
 def test_a_background_is_hidden_but_never_the_face() -> None:

@@ -8,6 +8,7 @@ import torch
 from facial_keypoints.pipeline import load_network
 from tests.drawn_faces import write_faces_csv
 from train.engine.checkpoints import best_checkpoint, load_checkpoint
+from train.engine.options import UsageError
 from train.faces.data import load_faces, read_faces
 from train.keypoints.__main__ import main
 from train.keypoints.metrics import point_errors, predict_from_boxes
@@ -66,6 +67,14 @@ def test_a_stopped_run_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
     assert states[0]["done"] and states[1]["done"]
     for name, value in states[0]["model"].items():
         torch.testing.assert_close(value, states[1]["model"][name], msg=name)
+
+
+def test_too_few_faces_are_refused_before_the_training(tmp_path: Path) -> None:
+    write_faces_csv(tmp_path, 3)  # the hash takes none of them for validation
+    with pytest.raises(UsageError, match="got 3 and 0"):
+        main(["train", "--data", str(tmp_path), *TINY, "--checkpoints", str(tmp_path / "run")])
+    with pytest.raises(UsageError, match="faces of helen, got 0"):
+        main(["show", "--data", str(tmp_path), "--source", "helen"])
 
 
 def test_exporting_without_a_checkpoint_says_what_to_do(tmp_path: Path) -> None:

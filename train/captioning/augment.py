@@ -5,8 +5,8 @@ import random
 import numpy as np
 
 from captioning.engine.preprocessing import Preprocessing
-from keypoints_captions.photos.reader import read_photo
 from train.captioning.data import CaptionedPhoto
+from train.photos import read_photo
 
 
 def augmented_square(

@@ -12,9 +12,11 @@ from train.detector.augment import Sources, random_canvas
 from train.detector.canvas import Canvas, Picture
 from train.detector.data import Scene
 from train.detector.dataset import PhotoStore, TrainingData
+from train.engine.options import UsageError
 from train.engine.processes import Process
 from train.faces.background import hide_background
-from train.faces.data import TURNED, SourceDraw
+from train.faces.data import TURNED
+from train.faces.draw import SourceDraw
 from train.picture_effects import Rng
 
 Key = tuple[int, int, int]  # epoch, number, side of the canvas
@@ -25,7 +27,11 @@ HARD_SHARE = 0.5
 
 
 class RandomCanvases(Dataset):
-    """Item n of epoch e is the same canvas whoever asks for it: resuming repeats nothing."""
+    """Item n of epoch e is the same canvas whoever asks for it: resuming repeats nothing.
+
+    Raises:
+        UsageError: the data lack photos with faces, photos without, or faces to cut out.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,12 @@ class RandomCanvases(Dataset):
         self.face_store = PhotoStore(data.faces, folder)
         sure = np.array([(~scene.doubtful).any() for scene in data.photos], bool)
         self.with_faces, self.without_faces = np.flatnonzero(sure), np.flatnonzero(~sure)
+        counts = len(self.with_faces), len(self.without_faces), len(data.faces)
+        if not all(counts):
+            raise UsageError(
+                "Expected photos to train on with a face that the teacher is sure of, photos "
+                "without, and faces with 68 points (--faces), got {}, {} and {}.".format(*counts)
+            )
         self.hard = np.flatnonzero([len(scene.hard) > 0 for scene in data.photos])
         self.face_points, self.is_turned = data.face_points, data.sources == TURNED
         # Of faces turned by a program, a profile is drawn three times as often as a frontal one.

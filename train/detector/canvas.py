@@ -94,9 +94,11 @@ def warp(
 ) -> np.ndarray:
     """`cv2.warpAffine` to `size` (width, height), without aliasing where it shrinks."""
     shrink = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    if shrink < 0.6:
+    if shrink < 0.6 and min(photo.shape[:2]) > 1:
         photo = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        matrix = np.concatenate([matrix[:, :2] * 2, matrix[:, 2:]], axis=1)
+        # A pixel of the half photo lies in the middle of four, half a pixel from the first.
+        middle = matrix[:, :2].sum(axis=1, keepdims=True) / 2 + matrix[:, 2:]
+        matrix = np.concatenate([matrix[:, :2] * 2, middle], axis=1)
         return warp(photo, matrix, size, border, fill)
     shape = (int(size[0]), int(size[1]))
     return cv2.warpAffine(

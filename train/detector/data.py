@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from facial_keypoints.landmarks.markup import NUM_FIVE
+from train.engine.options import UsageError
 from train.npz import Arrays
 
 TABLE = "face_boxes.csv"
@@ -98,16 +99,27 @@ def read_teacher(folder: Path) -> list[TeacherFace]:
 
     Raises:
         FileNotFoundError: there is no such table.
+        UsageError: a row of it is damaged.
     """
     faces = []
-    for row in _rows(folder):
-        if row["x"]:
-            box = np.array([float(row[name]) for name in ("x", "y", "w", "h")])
-            eyes = [[float(row[f"{eye}_eye_{axis}"]) for axis in "xy"] for eye in ("right", "left")]
-            faces.append(
-                TeacherFace(folder / row["file"], box, float(row["score"]), np.array(eyes))
-            )
+    for number, row in enumerate(_rows(folder), start=2):
+        try:
+            if row["x"]:
+                faces.append(_of_row(folder, row))
+        except (KeyError, ValueError, TypeError) as error:
+            raise UsageError(
+                f"{folder / TABLE}, row {number}: expected file, x, y, w, h, score, right_eye_x, "
+                f"right_eye_y, left_eye_x, left_eye_y, got something else ({error!r})"
+            ) from error
     return faces
+
+
+def _of_row(folder: Path, row: dict[str, str]) -> TeacherFace:
+    box = np.array([float(row[name]) for name in ("x", "y", "w", "h")])
+    eyes = [[float(row[f"{eye}_eye_{axis}"]) for axis in "xy"] for eye in ("right", "left")]
+    if not (np.isfinite(box).all() and (box[2:] > 0).all()):
+        raise ValueError("a box is not finite, or has no area")
+    return TeacherFace(folder / row["file"], box, float(row["score"]), np.array(eyes))
 
 
 def read_scenes(folder: Path, labels: KeypointLabels | None = None) -> list[Scene]:
@@ -117,11 +129,20 @@ def read_scenes(folder: Path, labels: KeypointLabels | None = None) -> list[Scen
         taken where the CNN is sure and agrees with the teacher on the middle between the eyes. The
         teacher's own eyes are no labels: on faces under 40 pixels they stay level, whatever the
         head does.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+        UsageError: a row of it is damaged, or the labels are of another table.
     """
     faces = read_teacher(folder)
     boxes = landmark_boxes(np.array([face.box for face in faces]).reshape(-1, 4))
     points = np.full((len(faces), NUM_FIVE, 2), np.nan)
     if labels is not None:
+        if len(labels.score) != len(faces):
+            raise UsageError(
+                f"Expected labels of the {len(faces)} faces of {folder / TABLE}, got "
+                f"{len(labels.score)}: python -m train.detector.labels makes them anew."
+            )
         sides = np.array([face.side for face in faces])
         middles = np.array([face.eyes.mean(axis=0) for face in faces]).reshape(-1, 2)
         apart = np.linalg.norm(labels.points[:, :2].mean(axis=1) - middles, axis=1)
@@ -147,15 +168,25 @@ def read_scenes(folder: Path, labels: KeypointLabels | None = None) -> list[Scen
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
-    with open(folder / TABLE, newline="") as file:
+    with open(folder / TABLE, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 
 def photos_of(annotations: Iterable[Path]) -> set[str]:
-    """File names (`file_name`) of the photos in COCO annotation files."""
+    """File names (`file_name`) of the photos in COCO annotation files.
+
+    Raises:
+        UsageError: one is no such file.
+    """
     names: set[str] = set()
     for path in annotations:
-        names |= {image["file_name"] for image in json.loads(path.read_text())["images"]}
+        try:
+            images = json.loads(path.read_text(encoding="utf-8"))["images"]
+            names |= {image["file_name"] for image in images}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"Expected COCO's JSON in {path}, got something else ({error!r})."
+            ) from error
     return names
 
 

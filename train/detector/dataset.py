@@ -11,11 +11,12 @@ from tqdm import tqdm
 
 from facial_keypoints.geometry.boxes import landmark_box
 from facial_keypoints.landmarks.markup import NUM_POINTS, five_points
-from keypoints_captions.photos.reader import read_photo
 from train.detector.data import KeypointLabels, Scene, photos_of, read_scenes, split_scenes
 from train.detector.mining import Mined, add_mined
 from train.engine.batches import prefetch
+from train.engine.options import UsageError
 from train.faces.data import TURNED, LabelledFace, read_faces, read_turned, split_by_subject
+from train.photos import read_photo
 
 #: Degrees of yaw from which a face turned by a program is a profile.
 PROFILE = 60
@@ -67,6 +68,10 @@ def read_data(
             and only folder.
         held_out: COCO annotation files whose photos are for validation; their boxes are the
             teacher's, whatever the labels say.
+
+    Raises:
+        FileNotFoundError: a folder or file is missing.
+        UsageError: one is damaged, or `held_out` names none of the photos.
     """
     names = photos_of(held_out)
     found = KeypointLabels.load(labels) if labels else None
@@ -76,6 +81,12 @@ def read_data(
         scenes = split_scenes(read_scenes(folder, found), folder, names)[0]
         train += add_mined(scenes, folder, Mined.load(mined)) if mined else scenes
         validation += split_scenes(read_scenes(folder), folder, names)[1]
+    if names and not validation:
+        known = f", such as {train[0].path}" if train else ""
+        raise UsageError(
+            f"Expected photos of the tables among those held out, such as {min(names)}, got "
+            f"others only{known}: in both they begin in the table's folder."
+        )
     split = split_by_subject(
         face for folder in faces for face in [*read_faces(folder), *read_turned(folder)]
     )

@@ -18,9 +18,9 @@ from facial_keypoints.landmarks.crops import crops_from_boxes
 from facial_keypoints.landmarks.markup import five_points
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import load_network
-from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
 from train.detector.data import KeypointLabels, TeacherFace, landmark_boxes, read_teacher
+from train.photos import read_photo
 
 
 def label(

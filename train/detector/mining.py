@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from facial_keypoints.detection.cnn import CnnDetector
 from facial_keypoints.detection.detectors import Detector
-from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.npz import Arrays
+from train.photos import read_photo
 
 #: Score from which a box is kept, and at most so many of a photo.
 LEAST_SCORE, MOST_BOXES = 0.25, 8

@@ -21,10 +21,10 @@ from facial_keypoints.landmarks.markup import interocular_distance
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints, load_network
 from keypoints_captions.engines import on_torch
-from keypoints_captions.photos.reader import read_photo
 from train.captioning.data import load_set, photo_square
 from train.export.__main__ import NETWORKS
 from train.faces.data import read_faces
+from train.photos import read_photo
 
 BATCH = 32
 

@@ -18,12 +18,12 @@ import torch
 from facial_keypoints.detection.cnn import MIN_SCORE, CnnDetector
 from facial_keypoints.detection.detectors import Detection, Detector, HaarDetector
 from facial_keypoints.pipeline import FacialKeypoints
-from keypoints_captions.photos.reader import read_photo
 from train.benchmark.speed import example_scene, milliseconds
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.detector.metrics import Matches, match_scene, together
 from train.evaluate.detection_faces import print_passes, print_points, print_recall, read_sets
 from train.figures import Column, Report, add_card_argument
+from train.photos import read_photo
 
 SIZES = (
     (16.0, 24.0),

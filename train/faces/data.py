@@ -11,7 +11,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ import numpy as np
 from facial_keypoints.export import read_pts
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.markup import NUM_POINTS
-from keypoints_captions.photos.reader import PHOTO_SUFFIXES, read_photo
+from keypoints_captions.photos.reader import PHOTO_SUFFIXES
 from train.engine.batches import prefetch
+from train.engine.options import UsageError
+from train.photos import read_photo
 
 #: The source of the faces of `turned.csv`.
 TURNED = "afw_turned"
@@ -53,7 +56,11 @@ class LabelledFace:
     yaw: float = math.nan
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """(H, W, 3) uint8 RGB around the face, and its (68, 2) float32 points in that picture."""
+        """(H, W, 3) uint8 RGB around the face, and its (68, 2) float32 points in that picture.
+
+        Raises:
+            UsageError: the photo cannot be read.
+        """
         image = read_photo(self.path)
         if max(image.shape[:2]) <= MAX_SIDE:
             return image, self.points
@@ -78,34 +85,6 @@ class LoadedFaces:
         return len(self.images)
 
 
-class SourceDraw:
-    """Draws faces at random, given shares of them from some sources, the rest from all others.
-
-    sources: (N,) of the faces. shares: source -> its share, 0..1; those of sources that there are
-    none of go to the others, and the others' to the named ones where there are no others.
-    emphasis: (N,) how often a face is drawn against the others of its kind; alike without.
-    """
-
-    def __init__(
-        self,
-        sources: np.ndarray,
-        shares: Mapping[str, float],
-        emphasis: np.ndarray | float = 1.0,
-    ) -> None:
-        named = [sources == source for source in shares]
-        other = ~np.any([np.zeros(len(sources), bool), *named], axis=0)
-        emphasis = np.broadcast_to(emphasis, len(sources))
-        weight = np.zeros(len(sources))
-        parts = zip([*named, other], [*shares.values(), 1 - sum(shares.values())], strict=True)
-        for part, share in parts:
-            weight[part] = share * emphasis[part] / emphasis[part].sum()
-        self.cumulative = np.cumsum(weight / weight.sum())
-
-    def __call__(self, rng: np.random.Generator) -> int:
-        """The number of a face."""
-        return min(int(np.searchsorted(self.cumulative, rng.random())), len(self.cumulative) - 1)
-
-
 def load_faces(faces: Iterable[LabelledFace]) -> LoadedFaces:
     """Reads the faces' pictures."""
     faces = list(faces)
@@ -122,7 +101,8 @@ def read_faces(folder: Path) -> list[LabelledFace]:
 
     Raises:
         FileNotFoundError: the folder is none of them.
-        ValueError: the JSON is none of COCO's with 68 points.
+        UsageError: a table or a file of points is damaged, or the JSON none of COCO's with 68
+            points.
     """
     annotations, comma, photos = str(folder).partition(".json,")
     if comma:
@@ -155,25 +135,44 @@ def read_turned(folder: Path) -> list[LabelledFace]:
 
 
 def _read_table(table: Path) -> list[LabelledFace]:
-    faces = []
-    with open(table, newline="") as file:
-        for row in csv.DictReader(file):
-            points = [[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(NUM_POINTS)]
-            # Some sets number training and test photos alike; the split keeps them apart.
-            subject = (
-                row["subject"] if row["source"] == "ytf" else f"{row['split']}/{row['subject']}"
-            )
-            faces.append(
-                LabelledFace(
-                    table.parent / row["file"],
-                    np.array(points, np.float32),
-                    row["source"],
-                    row["split"],
-                    subject,
-                    -float(row["yaw"]) if "yaw" in row else math.nan,
-                )
-            )
+    with open(table, newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        faces = []
+        for row in rows:
+            with _naming_line(table, rows, "file, source, split, subject, x0, y0 … x67, y67"):
+                faces.append(_of_row(table.parent, row))
     return faces
+
+
+def _of_row(folder: Path, row: dict[str, str]) -> LabelledFace:
+    points = _points([row[f"{axis}{i}"] for i in range(NUM_POINTS) for axis in "xy"])
+    # Some sets number training and test photos alike; the split keeps them apart.
+    subject = row["subject"] if row["source"] == "ytf" else f"{row['split']}/{row['subject']}"
+    yaw = -float(row["yaw"]) if "yaw" in row else math.nan
+    return LabelledFace(folder / row["file"], points, row["source"], row["split"], subject, yaw)
+
+
+def _points(values: Iterable[Any]) -> np.ndarray:
+    """(68, 2) float32 of x0, y0 … x67, y67.
+
+    Raises:
+        ValueError, TypeError: these are not 136 finite numbers.
+    """
+    points = np.array([float(value) for value in values], np.float32).reshape(NUM_POINTS, 2)
+    if not np.isfinite(points).all():
+        raise ValueError("a point is not finite")
+    return points
+
+
+@contextmanager
+def _naming_line(table: Path, rows: Any, expected: str) -> Iterator[None]:
+    """Names table and line of a fault in it. rows: the reader of the table."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"{table}, line {rows.line_num}: expected {expected}, got something else ({error!r})"
+        ) from error
 
 
 def read_300w(folder: Path) -> list[LabelledFace]:
@@ -183,16 +182,21 @@ def read_300w(folder: Path) -> list[LabelledFace]:
     """
     faces = []
     for pts in sorted(folder.rglob("*.pts")):
-        photo = next((p for s in PHOTO_SUFFIXES if (p := pts.with_suffix(s)).exists()), None)
+        endings = (ending for s in PHOTO_SUFFIXES for ending in (s, s.upper()))
+        photo = next((p for ending in endings if (p := pts.with_suffix(ending)).exists()), None)
         if photo is None:
             continue
+        try:
+            points = read_pts(pts)
+        except ValueError as error:  # it names the file
+            raise UsageError(str(error)) from error
         parts = [part.lower() for part in pts.relative_to(folder).parts[:-1]]
         split = "test" if any("test" in part for part in parts) or "ibug" in parts else "train"
         source = next(
             (p for p in parts if "train" not in p and "test" not in p), folder.name.lower()
         )
         subject = f"{source}/{split}/{re.sub(r'_[0-9]$', '', pts.stem)}"
-        faces.append(LabelledFace(photo, read_pts(pts), source, split, subject))
+        faces.append(LabelledFace(photo, points, source, split, subject))
     return faces
 
 
@@ -203,29 +207,35 @@ def read_coco(annotations: Path, photos: Path) -> list[LabelledFace]:
         annotations: the JSON. photos: the folder that its `file_name`s are in.
 
     Raises:
-        ValueError: it is no such JSON, or none of its categories has 68 points.
+        UsageError: it is no such JSON, or none of its categories has 68 points.
         OSError: it cannot be read.
     """
     try:
         coco: dict[str, Any] = json.loads(annotations.read_text(encoding="utf-8"))
         wanted = {c["id"] for c in coco["categories"] if len(c.get("keypoints", [])) == NUM_POINTS}
+        if not wanted:
+            raise UsageError(f"Expected a category with {NUM_POINTS} keypoints in {annotations}.")
         files = {photo["id"]: photo["file_name"] for photo in coco["images"]}
-        found = [one for one in coco["annotations"] if one["category_id"] in wanted]
+        found = [
+            (files[one["image_id"]], np.array(one["keypoints"], np.float32).reshape(NUM_POINTS, 3))
+            for one in coco["annotations"]
+            if one["category_id"] in wanted
+        ]
+        labelled = [(file, values) for file, values in found if (values[:, 2] > 0).all()]
+        return [
+            LabelledFace(
+                photos / file,
+                _points(values[:, :2].flat),
+                "coco",
+                "train",
+                f"{annotations.stem}/{file}",
+            )
+            for file, values in labelled
+        ]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
+        raise UsageError(
             f"Expected COCO's JSON of keypoints in {annotations}, got something else ({error!r})."
         ) from error
-    if not wanted:
-        raise ValueError(f"Expected a category with {NUM_POINTS} keypoints in {annotations}.")
-    faces = []
-    for one in found:
-        values = np.array(one["keypoints"], np.float32).reshape(NUM_POINTS, 3)
-        if (values[:, 2] > 0).all():
-            file = files[one["image_id"]]
-            subject = f"{annotations.stem}/{file}"
-            points = np.ascontiguousarray(values[:, :2])
-            faces.append(LabelledFace(photos / file, points, "coco", "train", subject))
-    return faces
 
 
 def read_udacity(folder: Path) -> list[LabelledFace]:
@@ -234,11 +244,13 @@ def read_udacity(folder: Path) -> list[LabelledFace]:
     for table in sorted(folder.glob("*_frames_keypoints.csv")):
         stem = table.name.removesuffix("_frames_keypoints.csv")
         split = "train" if stem == "training" else stem
-        with open(table, newline="") as file:
+        with open(table, newline="", encoding="utf-8-sig") as file:
             rows = csv.reader(file)
-            next(rows)
-            for name, *values in rows:
-                points = np.array(values, np.float32).reshape(NUM_POINTS, 2)
+            next(rows, None)
+            for row in rows:
+                with _naming_line(table, rows, "a photo's name and 136 numbers"):
+                    name, *values = row
+                    points = _points(values)
                 person = re.sub(r"_\d+$", "", Path(name).stem)
                 path = folder / stem / name
                 faces.append(LabelledFace(path, points, "ytf", split, f"ytf:{person}"))

@@ -80,8 +80,16 @@ def main(arguments: list[str] | None = None) -> None:
     print("faces: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
     if options.command == "show":
         wanted = [f for f in split.train if options.source in (None, f.source)]
+        if not wanted:
+            raise UsageError(f"Expected training faces of {options.source or 'any source'}, got 0.")
         write_sheet(wanted, options.output)
         print(f"wrote {options.output}")
+    elif not (split.train and split.validation):
+        raise UsageError(
+            "Expected faces to train on and others to choose the best network by, got "
+            f"{len(split.train)} and {len(split.validation)}. A hash of its name takes about one "
+            "subject of 14 for the latter: add photos, or people."
+        )
     elif options.command == "teacher":
         train_teacher(options, split)
     else:

@@ -23,7 +23,6 @@ from facial_keypoints.looks import LEAST_DOUBTFUL, MIN_SCORE, MIN_SCORE_FIRST, M
 from facial_keypoints.pipeline import NAME, FacialKeypoints
 from facial_keypoints.reading import crops_of, read_crops, read_detections
 from keypoints_captions.hub import find_weights
-from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
 from train.detector.data import photos_of, read_scenes, split_scenes
 from train.detector.dataset import PROFILE
@@ -31,6 +30,7 @@ from train.detector.metrics import overlaps
 from train.faces.data import read_faces, read_turned, split_by_subject
 from train.figures import Cell, Column, Report
 from train.keypoints.face_score import NEAR_OVERLAP
+from train.photos import read_photo
 
 WEIGHTS = (0.0, 1.0, 1.5, 2.0, 3.0)
 SUMS = (0.0, 1.0, 2.0, 3.0, 4.0)

@@ -33,7 +33,6 @@ from facial_keypoints.landmarks.network import (
     preprocess,
 )
 from facial_keypoints.pipeline import load_network
-from keypoints_captions.photos.reader import read_photo
 from keypoints_captions.weights import description, load_model, save_model
 from train.command_line import program, run
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
@@ -43,6 +42,7 @@ from train.engine.options import add_config_arguments, config_from_arguments
 from train.engine.processes import Process
 from train.faces.data import read_faces, read_turned, split_by_subject
 from train.keypoints.views import NonFaces, RandomViews, TrainConfig, batch_keys
+from train.photos import read_photo
 
 #: Intersection over union with a face from which a box is no place without one.
 NEAR_OVERLAP = 0.15

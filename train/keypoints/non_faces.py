@@ -37,15 +37,20 @@ def named_non_faces(folder: Path, limit: int, skip: int = 0) -> list[tuple[str, 
 
     Where the folder holds a `face_boxes.csv` (file, x, y, w, h, …; empty fields: no face), its
     face-free photos; otherwise every photo of the folder, which must then show no face.
+
+    Raises:
+        FileNotFoundError: the folder holds no such photo.
     """
     table = folder / "face_boxes.csv"
     if table.exists():
-        with open(table, newline="") as file:
+        with open(table, newline="", encoding="utf-8-sig") as file:
             paths = [folder / row["file"] for row in csv.DictReader(file) if not row["x"]]
     else:
         paths = [
             path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PHOTO_SUFFIXES
         ]
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no photo without a face")
     order = np.random.default_rng(0).permutation(len(paths))
     photos = []
     for index in order[skip : skip + limit]:

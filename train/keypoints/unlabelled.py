@@ -19,11 +19,11 @@ from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.markup import NUM_POINTS
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints
-from keypoints_captions.photos.reader import read_photo
 from train.command_line import program, run
 from train.detector.data import DOUBTFUL, TeacherFace, landmark_boxes, photos_of, read_teacher
 from train.faces.data import CONTEXT, UNLABELLED
 from train.faces.pictures import write_picture
+from train.photos import read_photo
 
 #: Face score under which a face is left out.
 SURE = 0.9

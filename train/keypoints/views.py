@@ -15,9 +15,9 @@ from train.faces.data import (
     UNLABELLED,
     LabelledFace,
     LoadedFaces,
-    SourceDraw,
     load_faces,
 )
+from train.faces.draw import SourceDraw
 from train.keypoints.augment import (
     random_false_alarm,
     random_misplaced,
