@@ -8,7 +8,10 @@ from pathlib import Path
 import av
 import numpy as np
 
+from facial_keypoints.video.codec import Clip, edit_clip
+
 RATE = 48_000  # of the sound, a second
+SIZE = (96, 64)  # of the pictures, pixels
 
 
 def write_clip(
@@ -19,20 +22,24 @@ def write_clip(
     codec: str = "libx264",
     sound: str | None = "aac",
     seconds: float | None = None,
+    rate: int = RATE,
+    aspect: int = 1,
     options: dict[str, str] | None = None,
 ) -> Path:
     """A clip of (H, W, 3) uint8 RGB frames, 25 a second unless their times are given, and a tone
-    of 440 Hz as long as they are (or for `seconds`). options: of FFmpeg's muxer."""
+    of 440 Hz as long as they are (or for `seconds`). rate: of the sound. aspect: a pixel's width
+    over its height. options: of FFmpeg's muxer."""
     times = [40.0 * index for index in range(len(frames))] if times_ms is None else times_ms
     length = seconds or (times[-1] + 40) / 1000 if len(times) else seconds or 1.0
     with av.open(str(path), "w", options=options or {}) as file:
         video = file.add_stream(codec, rate=25) if len(frames) else None
-        audio = file.add_stream(sound, rate=RATE, layout="mono") if sound else None
+        audio = file.add_stream(sound, rate=rate, layout="mono") if sound else None
         if video is not None:
             height, width = frames[0].shape[:2]
             if codec == "libx264":  # a tenth of the time of its own choice; B-frames stay
                 video.options = {"preset": "veryfast"}
             video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+            video.codec_context.sample_aspect_ratio = Fraction(aspect)
             tick = Fraction(1, 25) if times_ms is None else Fraction(1, 1000)
             video.codec_context.time_base = tick
             for image, time in zip(frames, times, strict=True):
@@ -41,11 +48,11 @@ def write_clip(
                 file.mux(video.encode(frame))
             file.mux(video.encode(None))
         if audio is not None:
-            t = np.arange(int(length * RATE)) / RATE
+            t = np.arange(int(length * rate)) / rate
             wave = (0.3 * np.sin(2 * np.pi * 440 * t)).astype(np.float32)[None]
             samples = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
-            samples.sample_rate, samples.pts = RATE, 0
-            samples.time_base = Fraction(1, RATE)
+            samples.sample_rate, samples.pts = rate, 0
+            samples.time_base = Fraction(1, rate)
             file.mux(audio.encode(samples))
             file.mux(audio.encode(None))
     return path
@@ -79,3 +86,32 @@ def read_sound(path: Path) -> tuple[np.ndarray, int]:
         rate = file.streams.audio[0].codec_context.sample_rate
         parts = [frame.to_ndarray()[0] for frame in file.decode(audio=0)]
     return np.concatenate(parts).astype(np.float64), rate
+
+
+def numbered(count: int, size: tuple[int, int] = SIZE) -> list[np.ndarray]:
+    """Frames told apart by their brightness, their top left quarter red."""
+    frames = []
+    for index in range(count):
+        frame = np.full((size[1], size[0], 3), 40 + 3 * index, np.uint8)
+        frame[: size[1] // 2, : size[0] // 2] = (200, 30, 30)
+        frames.append(frame)
+    return frames
+
+
+def edited(clip: Clip, output: Path | None) -> tuple[list[np.ndarray], list[float]]:
+    """Runs `edit_clip` without a change -> what `edit` was given."""
+    images: list[np.ndarray] = []
+    times: list[float] = []
+
+    def edit(image: np.ndarray, time_ms: float) -> np.ndarray:
+        images.append(image)
+        times.append(time_ms)
+        return image
+
+    edit_clip(clip, output, edit)
+    return images, times
+
+
+def pitch(sound: np.ndarray, rate: int) -> float:
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    return float(np.argmax(spectrum) * rate / len(sound))

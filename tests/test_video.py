@@ -13,47 +13,14 @@ from facial_keypoints.face import Face
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video import codec as video_files
 from facial_keypoints.video.annotate import (
-    Clip,
     Progress,
     VideoCancelled,
     VideoError,
     annotate_clip,
     inspect_clip,
 )
-from facial_keypoints.video.codec import edit_clip
-from tests.clips import read_frames, read_sound, turn, write_clip
+from tests.clips import SIZE, edited, numbered, pitch, read_frames, read_sound, turn, write_clip
 from train.benchmark.moving_face import Place, moved, render
-
-SIZE = (96, 64)
-
-
-def numbered(count: int, size: tuple[int, int] = SIZE) -> list[np.ndarray]:
-    """Frames told apart by their brightness, their top left quarter red."""
-    frames = []
-    for index in range(count):
-        frame = np.full((size[1], size[0], 3), 40 + 3 * index, np.uint8)
-        frame[: size[1] // 2, : size[0] // 2] = (200, 30, 30)
-        frames.append(frame)
-    return frames
-
-
-def edited(clip: Clip, output: Path | None) -> tuple[list[np.ndarray], list[float]]:
-    """Runs `edit_clip` without a change -> what `edit` was given."""
-    images: list[np.ndarray] = []
-    times: list[float] = []
-
-    def edit(image: np.ndarray, time_ms: float) -> np.ndarray:
-        images.append(image)
-        times.append(time_ms)
-        return image
-
-    edit_clip(clip, output, edit)
-    return images, times
-
-
-def pitch(sound: np.ndarray, rate: int) -> float:
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
-    return float(np.argmax(spectrum) * rate / len(sound))
 
 
 def test_a_clip_comes_back_with_its_pictures_times_and_sound(tmp_path: Path) -> None:
@@ -135,6 +102,22 @@ def test_a_browsers_recording_does_not_say_how_long_it_is(
         edited(clip, tmp_path / "out.mp4")
 
 
+def test_a_file_joined_from_two_whose_times_and_sound_start_anew(tmp_path: Path) -> None:
+    parts = [
+        write_clip(
+            tmp_path / "in.ts", numbered(25), codec="mpeg2video", sound="mp2", rate=rate
+        ).read_bytes()
+        for rate in (48_000, 44_100)
+    ]
+    (tmp_path / "in.ts").write_bytes(b"".join(parts))
+    _, times = edited(inspect_clip(tmp_path / "in.ts"), tmp_path / "out.mp4")
+    assert len(times) == len(read_frames(tmp_path / "out.mp4")[0]) == 50
+    assert times[-1] == pytest.approx(2000, abs=100) and np.diff(times).max() < 150
+    sound, rate = read_sound(tmp_path / "out.mp4")
+    assert len(sound) / rate == pytest.approx(2.0, abs=0.15)
+    assert pitch(sound[-rate // 2 :], rate) == pytest.approx(440, abs=5)
+
+
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_turned_phone(tmp_path: Path, degrees: int) -> None:
     source = turn(write_clip(tmp_path / "in.mp4", numbered(3)), degrees)
@@ -191,6 +174,10 @@ def test_limits_are_said_before_the_work(tmp_path: Path, monkeypatch: pytest.Mon
             patch.setattr(video_files, name, value)
             with pytest.raises(VideoError, match=words):
                 inspect_clip(source)
+    wide = write_clip(tmp_path / "wide.mp4", numbered(1), aspect=50)
+    monkeypatch.setattr(video_files, "MAX_PIXELS", 100_000)
+    with pytest.raises(VideoError, match="4800 × 64 pixels"):
+        inspect_clip(wide)
 
 
 def test_a_damaged_middle_costs_only_itself(tmp_path: Path) -> None:

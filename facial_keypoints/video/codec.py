@@ -14,10 +14,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
+
+from facial_keypoints.video.sound import SoundTrack, clip_sound, decoded
 
 MAX_SECONDS = 600
 MAX_BYTES = 500_000_000
@@ -35,7 +36,7 @@ VIDEO_SUFFIXES = frozenset(
 _FORMATS = "mov,matroska,avi,mpeg,mpegts,ogg,asf,flv,mp3,wav,flac,aac"
 #: Exact for every usual frame rate, and fine enough to keep a variable one.
 _TICKS = 90_000  # a second
-_COPIED_SOUND = ("aac", "mp3")  # what every browser plays in an MP4; the rest becomes AAC
+_RESTART = 0.5  # seconds back in time from which a stream has started anew
 
 
 class VideoError(ValueError):
@@ -75,14 +76,13 @@ def inspect_clip(path: str | PathLike[str]) -> Clip:
         seconds = _seconds(container, video)
         if seconds > MAX_SECONDS:
             raise VideoError(f"The clip is {_clock(seconds)} long; {LIMITS} are taken: cut it.")
-        if video.width * video.height > MAX_PIXELS:
-            size = f"{video.width} × {video.height}"
-            raise VideoError(f"The clip's pictures have {size} pixels; {LIMITS} are taken.")
+        _check_size(video, video)
         frame = next(_pictures(container, video), None)
         if frame is None:
             raise VideoError("The video is damaged: none of its pictures can be decoded.")
+        _check_size(frame, video)
         height, width = _upright(frame, video).shape[:2]
-        return Clip(path, width, height, seconds, bool(container.streams.audio))
+        return Clip(path, width, height, seconds, clip_sound(container) is not None)
 
 
 def edit_clip(
@@ -119,7 +119,6 @@ class _Writer:
     """An MP4 under way: one H.264 track and, with sound, one of AAC or MP3."""
 
     def __init__(self, path: Path, clip: Clip, source: InputContainer):
-        self._start = Fraction(source.start_time or 0, av.time_base)
         self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
         rate = source.streams.video[0].average_rate or Fraction(30)
         options = {"preset": "veryfast", "crf": "20"}
@@ -130,7 +129,8 @@ class _Writer:
         self._video.codec_context.time_base = Fraction(1, _TICKS)
         for name in ("colorspace", "color_primaries", "color_trc", "color_range"):
             setattr(self._video.codec_context, name, 1)  # BT.709; of the range: limited
-        self._sound = self._add_sound_track(source)
+        sound, start = clip_sound(source), Fraction(source.start_time or 0, av.time_base)
+        self._sound = None if sound is None else SoundTrack(self._file, sound, start)
 
     def add_picture(self, image: np.ndarray, time: Fraction) -> None:
         """(H, W, 3) uint8 RGB, shown from that time on, in seconds."""
@@ -144,49 +144,19 @@ class _Writer:
         self._file.mux(self._video.encode(frame))
 
     def add_sound(self, packet: av.Packet) -> None:
-        """A packet of the source's first sound track."""
-        if self._sound is None or packet.time_base is None:
-            return
-        if not self._reencoded:
-            if packet.dts is not None:
-                self._shift(packet)
-                packet.stream = self._sound
-                self._file.mux(packet)
-            return
-        for sound in _decoded(packet):
-            self._shift(sound)
-            self._file.mux(self._sound.encode(sound))
+        """A packet of the source's sound track."""
+        if self._sound is not None:
+            self._sound.add(packet)
 
     def finish(self) -> None:
         """Writes what the encoders still hold back."""
         self._file.mux(self._video.encode(None))
-        if self._sound is not None and self._reencoded:
-            self._file.mux(self._sound.encode(None))
+        if self._sound is not None:
+            self._sound.finish()
 
     def close(self) -> None:
         """Closes the file; it is complete only after `finish`."""
         self._file.close()
-
-    def _add_sound_track(self, source: InputContainer) -> AudioStream | None:
-        if not source.streams.audio:
-            return None
-        sound = source.streams.audio[0]
-        context = sound.codec_context
-        self._reencoded = sound.codec.name not in _COPIED_SOUND or not context.extradata
-        if not self._reencoded:
-            return self._file.add_stream_from_template(sound)
-        layout = "mono" if context.channels == 1 else "stereo"
-        rate = min(context.sample_rate or 48_000, 48_000)
-        return self._file.add_stream("aac", rate=rate, layout=layout)
-
-    def _shift(self, part: av.Packet | av.AudioFrame) -> None:
-        """Counts the part's time from the clip's start, as the pictures'."""
-        assert part.time_base is not None
-        offset = round(self._start / part.time_base)
-        if part.pts is not None:
-            part.pts -= offset
-        if part.dts is not None and isinstance(part, av.Packet):
-            part.dts -= offset
 
 
 @contextmanager
@@ -243,9 +213,9 @@ def _pictures(
     video: VideoStream,
     on_sound: Callable[[av.Packet], None] | None = None,
 ) -> Iterator[av.VideoFrame]:
-    """The frames in the order they are shown; packets of the first sound track go elsewhere."""
-    sound = container.streams.audio[:1] if on_sound else ()
-    packets = container.demux(video, *sound)
+    """The frames in the order they are shown; packets of the sound track go elsewhere."""
+    sound = clip_sound(container) if on_sound else None
+    packets = _continued(container.demux(video, *([] if sound is None else [sound])))
     while True:
         try:
             packet = next(packets)
@@ -254,14 +224,29 @@ def _pictures(
         if packet.stream.type == "audio" and on_sound:
             on_sound(packet)
         elif packet.stream.type == "video":
-            yield from _decoded(packet)
+            yield from decoded(packet)
 
 
-def _decoded(packet: av.Packet) -> list:
-    try:
-        return packet.decode()
-    except av.FFmpegError:
-        return []  # damaged; the next ones may be whole
+def _continued(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    """The packets, their times going on where a file that was joined from several, as recorders
+    and discs do it, starts anew."""
+    moves = [Fraction(0)]  # seconds by which the times of each part are moved
+    parts: dict[int, int] = {}  # stream -> the part it is in
+    ends: dict[int, Fraction] = {}  # stream -> the end of what has come of it
+    for packet in packets:
+        stream, tick = packet.stream.index, packet.time_base
+        if packet.dts is not None and tick is not None:
+            part, begin = parts.get(stream, 0), packet.dts * tick
+            if stream in ends and begin + moves[part] < ends[stream] - _RESTART:
+                part += 1
+                if part == len(moves):
+                    moves.append(max(ends.values()) - begin)
+            shift = round(moves[part] / tick)
+            packet.dts += shift
+            if packet.pts is not None:
+                packet.pts += shift
+            parts[stream], ends[stream] = part, (packet.dts + (packet.duration or 0)) * tick
+        yield packet
 
 
 def _upright(
@@ -270,12 +255,24 @@ def _upright(
     """(H, W, 3) uint8 RGB: turned as the file says, with square pixels, of that size if given."""
     turns = round(frame.rotation / 90) % 4  # counterclockwise, as `np.rot90`
     if size is None:
-        width, height = frame.width, frame.height
-        width = max(1, round(width * (video.codec_context.sample_aspect_ratio or 1)))
+        width, height = _square(frame, video)
     else:
         width, height = size if turns % 2 == 0 else size[::-1]
     pixels = frame.reformat(width, height, format="rgb24").to_ndarray()
     return np.ascontiguousarray(np.rot90(pixels, turns))
+
+
+def _square(picture: av.VideoFrame | VideoStream, video: VideoStream) -> tuple[int, int]:
+    """Width and height with square pixels."""
+    width = picture.width * (video.codec_context.sample_aspect_ratio or 1)
+    return max(1, round(width)), picture.height
+
+
+def _check_size(picture: av.VideoFrame | VideoStream, video: VideoStream) -> None:
+    width, height = _square(picture, video)
+    if width * height > MAX_PIXELS:
+        size = f"{width} × {height}"
+        raise VideoError(f"The clip's pictures have {size} pixels; {LIMITS} are taken.")
 
 
 def _seconds(container: InputContainer, video: VideoStream) -> float:
