@@ -199,6 +199,12 @@ def test_a_picture_that_unpacks_to_gigabytes_is_not_unpacked() -> None:
         decode_frame(bomb, 1280)
 
 
+def test_a_picture_of_many_scans_is_not_unpacked() -> None:
+    scan = JPEG[JPEG.index(b"\xff\xda") : -2]
+    with pytest.raises(LiveError, match="100 scans"):
+        decode_frame(JPEG[:-2] + 200 * scan + JPEG[-2:], 1280)
+
+
 def test_a_failure_of_ours_is_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     streams = Streams()
     key = streams.sessions.open()

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from PIL import Image
 
+from keypoints_captions.photos.decoding_cost import MAX_SCANS, jpeg_structure
+
 if TYPE_CHECKING:
     from facial_keypoints.video.track import TrackedFace
 
@@ -280,6 +282,9 @@ def decode_frame(jpeg: bytes, longest_side: int) -> np.ndarray:
     Raises:
         LiveError: `frame`; it is no JPEG, damaged, or larger than `longest_side` pixels.
     """
+    scans = jpeg_structure(jpeg).scans
+    if scans > MAX_SCANS:  # each takes as long as the first, and costs its sender a few bytes
+        raise LiveError("frame", f"A frame may have {MAX_SCANS} scans, this has more.")
     try:
         with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
             if max(image.size) > longest_side:
