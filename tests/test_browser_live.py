@@ -215,11 +215,13 @@ def test_a_snapshot_and_a_recording_are_as_the_camera_sees(live: Page) -> None:
     assert abs(float(row["yaw"])) < 30
 
 
-#: A camera for whose frames time passes a thousand times as fast.
+#: A camera for whose frames time passes a thousand times as fast, and which, as in Safari, have no
+#: media time.
 HASTY_CAMERA = """() => {
   window.plain = HTMLVideoElement.prototype.requestVideoFrameCallback;
   HTMLVideoElement.prototype.requestVideoFrameCallback = function (callback) {
-    return plain.call(this, (now, {mediaTime}) => callback(now, {mediaTime: 1000 * mediaTime}));
+    return plain.call(this, (now, {presentationTime}) =>
+      callback(now, {mediaTime: 0, presentationTime: 1000 * presentationTime}));
   };
 }"""
 PLAIN_CAMERA = "() => { HTMLVideoElement.prototype.requestVideoFrameCallback = window.plain; }"

@@ -71,10 +71,16 @@ export const listCameras = async () => {
 // The overlay is drawn for that very frame, not for whatever the clock says.
 export const eachFrame = (video, callback) => {
   let stopped = false;
+  let first = null;
+  // Safari gives all frames of a camera the media time 0, and says only when they are shown.
+  const timeOf = ({mediaTime, presentationTime}) => {
+    first ??= presentationTime;
+    return 1000 * mediaTime || presentationTime - first;
+  };
   const tick = (now, frame) => {
     if (stopped) return;
     next();
-    if (video.readyState >= 2) callback(frame ? 1000 * frame.mediaTime : now);
+    if (video.readyState >= 2) callback(frame ? timeOf(frame) : now);
   };
   const next = () =>
     video.requestVideoFrameCallback
