@@ -3,9 +3,11 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from captioning.vocabulary import SPECIAL_WORDS, Vocabulary
 from tests.caption_world import make_world
@@ -62,3 +64,19 @@ def test_grids_that_a_training_has_cached_are_pooled_once(tmp_path: Path) -> Non
     assert PooledFeatures(folder, None).knows([a])
     assert not PooledFeatures(folder, None, kind="of another encoder").knows([a])
     np.testing.assert_array_equal(features([a]), PooledFeatures(folder, None)([a]))
+
+
+def test_features_outlive_an_interruption_of_their_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(file: Any, **arrays: Any) -> None:
+        Path(file.name if hasattr(file, "write") else file).write_bytes(b"PK")
+        raise KeyboardInterrupt
+
+    features = PooledFeatures(tmp_path, None, kind="abc123")
+    features._add(["a.png"], torch.ones(1, 4, 2048))
+    features._keep()
+    monkeypatch.setattr(np, "savez", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        features._keep()
+    assert PooledFeatures(tmp_path, None).knows([CaptionedPhoto(Path("a.png"), (), ())])

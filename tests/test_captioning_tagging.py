@@ -47,7 +47,6 @@ def test_a_tiny_run_learns_and_hands_on_its_encoder(tmp_path: Path, capsys) -> N
     options += ["--tagging-epochs", "12", "--tagging-min-photos", "1", "--tagging-batch", "4"]
     options += ["--tagging-smallest-crop", "1.0", "--tagging-encoder-rate", "1e-5"]
     options += ["--tagging-rate", "5e-3", "--tagging-ema", "0.5", "--tagging-validate-every", "4"]
-    torch.manual_seed(1)
     main(["tagging", *options])
     best = load_checkpoint(tmp_path / "tagging" / "tagging" / "best.pt")
     last = load_checkpoint(tmp_path / "tagging" / "tagging" / "last.pt")
@@ -55,6 +54,22 @@ def test_a_tiny_run_learns_and_hands_on_its_encoder(tmp_path: Path, capsys) -> N
     assert best["scores"]["photos"] > 60
     for name, value in encoder_of_next_run(tmp_path, tmp_path / "tagging").items():
         np.testing.assert_array_equal(value, best["encoder"][name], err_msg=name)
+
+
+def test_the_seed_is_that_of_the_votes_too(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    options = [*tiny_options(world, "none"), "--votes-epochs", "1", "--votes-min-photos", "1"]
+    options += ["--votes-rate", "0"]
+    learnt = []
+    for number, seed in enumerate((1, 1, 2)):
+        torch.manual_seed(100 + number)  # as other stages leave it
+        run = ["--seed", str(seed), "--checkpoints", str(tmp_path / str(number))]
+        main(["votes", *options, *run])
+        last = load_checkpoint(tmp_path / str(number) / "votes" / "last.pt")
+        assert last is not None
+        learnt.append(last["model"]["places.weight"])
+    assert torch.equal(learnt[0], learnt[1])
+    assert not torch.equal(learnt[0], learnt[2])
 
 
 def test_the_encoder_of_an_earlier_versions_tagging_is_taken(tmp_path: Path) -> None:

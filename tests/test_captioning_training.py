@@ -1,6 +1,7 @@
 """Each training stage on eight generated photos: it learns and resumes."""
 
 import json
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 import torch
 
 from captioning.captioner import load_parts
+from captioning.engine.preprocessing import Preprocessing
 from captioning.ensemble import DecoderEnsemble
 from captioning.vocabulary import END, PAD, START
 from tests.caption_world import World, make_captioner, make_world, tiny_options
 from train.captioning.__main__ import main, parse
 from train.captioning.augment import augmented_square
-from train.captioning.data import CaptionRows, load_set
+from train.captioning.data import CaptionRows, captioned, load_set, photo_square
 from train.captioning.features import Features
 from train.captioning.objectives import CachedGrids, SelfCritical
 from train.captioning.stages import STAGES
@@ -199,8 +201,6 @@ def test_exported_weights_are_trained_on(world: World) -> None:
 
 
 def test_the_cache_holds_views_of_what_is_learnt(world: World) -> None:
-    import random
-
     options = [*tiny_options(world, "views"), "--features", str(world.folder / "cache")]
     main(["features", *options, "--feature-views", "3"])
     (folder,) = (world.folder / "cache").iterdir()
@@ -238,6 +238,91 @@ def test_the_mean_of_stages_is_exported(world: World) -> None:
         main(["export", *options, "--weights", str(folder), "--average", "nothing=1"])
 
 
+def test_only_what_was_trained_is_exported(world: World) -> None:
+    weights = world.folder / "nothing"
+    export = ["export", *tiny_options(world, "not yet trained"), "--weights", str(weights)]
+    with pytest.raises(UsageError, match="not yet trained holds no trained decoder"):
+        main(export)
+    export = ["export", *tiny_options(world, "xe only"), "--weights", str(weights)]
+    main(["xe", *tiny_options(world, "xe only"), "--xe-epochs", "1"])
+    for more in (["--after", "scst"], ["--average", "scst=0.5", "xe=0.5"]):
+        with pytest.raises(UsageError, match=r"xe only holds no scst/best\.pt: train this"):
+            main([*export, *more])
+    assert not weights.exists()
+
+
+def test_a_folder_to_start_from_holds_something(world: World) -> None:
+    gone = str(world.folder / "gone")
+    with pytest.raises(UsageError, match=r"gone \(--start-from\), got neither"):
+        main(["xe", *tiny_options(world, "from gone"), "--start-from", gone])
+    with pytest.raises(UsageError, match=r"gone \(--start-from\), got neither"):
+        main(["features", *tiny_options(world, "from gone"), "--start-from", gone])
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "told"),
+    [
+        ("scst", "--scst-samples 1", "Expected 2 samples a photo or more, .* got 1"),
+        ("scst", "--scst-contrast 1 --scst-neighbours 8", "1 to 7 neighbours .* 8 photos, got 8"),
+        ("scst", "--scst-contrast 1 --scst-encoder-rate 1e-5", "an encoder rate of 0"),
+        ("scst", "--text TEXT --scst-text 1", "a stage of cross-entropy"),
+        ("xe", "--text TEXT --xe-text 3", "as many photos' captions, got 2"),
+        ("votes", "--votes-epochs 1", "captions of 15 of the 8 photos or more use, found none"),
+        ("xe", "--validation PHOTOS PHOTOS", "whose files have different names"),
+        ("xe", "--xe-batch 0", "a batch of at least 1"),
+    ],
+)
+def test_options_that_contradict_are_refused(
+    stage: str, options: str, told: str, world: World
+) -> None:
+    text = world.folder / "text.json"
+    text.write_text(json.dumps({"one": ["a red box"], "two": ["a blue box"]}))
+    given = options.replace("TEXT", str(text)).replace("PHOTOS", world.annotations).split()
+    with pytest.raises(UsageError, match=told):
+        main([stage, *tiny_options(world, "refused"), *given])
+
+
+def test_the_same_weights_with_other_strides_have_a_cache_of_their_own(world: World) -> None:
+    run = [*tiny_options(world, "strides"), "--features", str(world.folder / "by strides")]
+    for strides in ("v1", "v1.5"):
+        main(["features", *run, "--encoder-strides", strides])
+    grids = [np.load(file) for file in (world.folder / "by strides").glob("*/grids.npy")]
+    assert len(grids) == 2 and (grids[0] != grids[1]).any()
+
+
+@pytest.mark.parametrize("fault", ["caption", "file_name", "null", "list", "text"])
+def test_annotations_of_another_form_are_refused(fault: str, world: World, tmp_path: Path) -> None:
+    facts = json.loads(Path(world.annotations).read_text())
+    for one in facts["annotations"] + facts["images"]:
+        one.pop(fault, None)
+    if fault == "null":
+        facts["annotations"][0]["caption"] = None
+    text = {"list": "[]", "text": "{"}.get(fault, json.dumps(facts))
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UsageError, match=r"the format COCO's .*a\.json, got something else"):
+        load_set(str(tmp_path / "a.json"))
+
+
+def test_photos_that_cannot_be_learnt_are_left_out_or_named(world: World, tmp_path: Path) -> None:
+    images = [
+        {"filename": f"photo{n}.png", "split": "train", "sentences": [{"raw": "a box"}] * (n % 2)}
+        for n in range(4)
+    ]
+    karpathy = tmp_path / "karpathy.json"
+    karpathy.write_text(json.dumps({"images": images}))
+    photos = load_set(f"{karpathy},{world.folder},train")
+    assert [photo.path.name for photo in photos] == ["photo1.png", "photo3.png"]
+    with pytest.raises(UsageError, match="no photo with a caption in trian"):
+        load_set(f"{karpathy},{world.folder},trian")
+    with pytest.raises(UsageError, match=r"FILE,FOLDER,SPLIT reads Karpathy's"):
+        load_set(f"{karpathy},{world.folder}")
+    preprocessing = Preprocessing(size=64)
+    lost = captioned(tmp_path / "lost.png", ["a box"])
+    for read in (photo_square, lambda *one: augmented_square(*one, random.Random(0))):
+        with pytest.raises(UsageError, match=r"lost\.png: There is no such file"):
+            read(lost, preprocessing)
+
+
 def test_decoders_are_exported_together(world: World) -> None:
     options, one, both = tiny_options(world, "run"), world.folder / "one", world.folder / "both"
     main(["export", *options, "--after", "refine", "--weights", str(one)])
@@ -254,8 +339,6 @@ def test_decoders_are_exported_together(world: World) -> None:
 
 
 def test_rows_are_captions_between_start_and_end(world: World) -> None:
-    import random
-
     from captioning.vocabulary import Vocabulary
 
     photos = load_set(world.annotations)

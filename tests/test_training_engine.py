@@ -132,6 +132,10 @@ def test_each_process_needs_an_item_of_the_batch(tmp_path: Path) -> None:
         Loop(Line(), LoopConfig(batch_size=2), tmp_path, one_of_four)
 
 
+def test_fewer_photos_than_processes_are_read_by_all() -> None:
+    assert [epoch_batches(1, 4, 0, 0, rank, world=3) for rank in range(3)] == [[[0]]] * 3
+
+
 def test_processes_on_gpus_take_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
     joined: list[Any] = []
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from captioning.engine.preprocessing import Preprocessing
 from captioning.vocabulary import END, PAD, START, Vocabulary, tokenize
+from train.engine.options import UsageError
+from train.photos import naming
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,27 @@ def load_set(source: str) -> list[CaptionedPhoto]:
     ANNOTATIONS: a JSON file in COCO's format, or Karpathy's `dataset_coco.json`.
     FOLDER: where its photos' file names start; the file's own folder without.
     SPLIT: for Karpathy's file, the splits to take, as in `train+restval`.
-    Raises FileNotFoundError where a file or the first photo is missing.
+    Raises FileNotFoundError where a file or the first photo is missing, UsageError where the file
+    is of another form or has no such photo.
     """
     file, folder, split = [*source.split(","), "", ""][:3]
     annotations = Path(file)
     photos = Path(folder) if folder else annotations.parent
     if not annotations.exists():
         raise FileNotFoundError(f"{annotations}: no such annotation file")
-    found = _karpathy(annotations, photos, split) if split else _coco(annotations, photos)
-    if not found or not found[0].path.exists():
-        first = found[0].path if found else "any photo"
-        raise FileNotFoundError(f"{annotations} names {first}, which is not there")
+    try:
+        found = _karpathy(annotations, photos, split) if split else _coco(annotations, photos)
+    except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+        form = "Karpathy's" if split else "COCO's (FILE,FOLDER,SPLIT reads Karpathy's)"
+        raise UsageError(
+            f"Expected captions in the format {form} in {annotations}, got something else "
+            f"({error!r})."
+        ) from error
+    found = [photo for photo in found if photo.words]
+    if not found:
+        raise UsageError(f"{annotations} has no photo with a caption{split and f' in {split}'}")
+    if not found[0].path.exists():
+        raise FileNotFoundError(f"{annotations} names {found[0].path}, which is not there")
     return found
 
 
@@ -58,7 +70,7 @@ def _coco(annotations: Path, folder: Path) -> list[CaptionedPhoto]:
     for number in sorted(coco.imgs):
         texts = [annotation["caption"] for annotation in coco.imgToAnns[number]]
         photos.append(captioned(folder / coco.imgs[number]["file_name"], texts))
-    return [photo for photo in photos if photo.words]
+    return photos
 
 
 def _karpathy(annotations: Path, folder: Path, split: str) -> list[CaptionedPhoto]:
@@ -122,5 +134,9 @@ class CaptionRows:
 
 
 def photo_square(photo: CaptionedPhoto, preprocessing: Preprocessing) -> np.ndarray:
-    """The photo as the encoder sees it, before normalising: (size, size, 3) uint8 RGB."""
-    return preprocessing.read(photo.path)
+    """The photo as the encoder sees it, before normalising: (size, size, 3) uint8 RGB.
+
+    Raises UsageError where it cannot be read.
+    """
+    with naming(photo.path):
+        return preprocessing.read(photo.path)

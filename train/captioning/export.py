@@ -39,8 +39,13 @@ def export(
     beside: folders of exported weights whose decoders are to speak along, see
         `captioning.ensemble`.
     shares: where given, the decoder is `average_decoder` of them.
-    Raises UsageError where one of these reads another encoder's features or knows other words.
+    Raises UsageError where one of these reads another encoder's features or knows other words, or
+    where nothing has been trained.
     """
+    if not run.has_decoder():
+        raise UsageError(f"{run.folder} holds no trained decoder: expected a run (--checkpoints)")
+    if after:
+        _need(run, f"{after}/best.pt")
     before = _next(run, after) if after else None
     encoder = run.encoder(before)
     decoder = average_decoder(run, shares) if shares else run.decoder(before)
@@ -92,7 +97,7 @@ def average_decoder(run: CaptionRun, shares: Mapping[str, float]) -> Decoder:
 
     shares: of stages by name: of what validation chose, or, with `/last`, of what the stage ended
         with; and of `START`, the decoder that the run began with.
-    Raises UsageError where there is no such stage.
+    Raises UsageError where there is no such stage, or one that was not trained.
     """
     stages = {name.removesuffix(_LAST) for name in shares}
     if unknown := stages - {START, *run.order}:
@@ -107,12 +112,18 @@ def _state(run: CaptionRun, name: str) -> Mapping[str, torch.Tensor]:
     if name == START:
         return run.decoder(run.order[0]).state_dict()
     if not name.endswith(_LAST):
+        _need(run, f"{name}/best.pt")
         return run.decoder(_next(run, name)).state_dict()
-    last = load_checkpoint(run.folder / name.removesuffix(_LAST) / "last.pt")
-    if last is None:
-        raise UsageError(f"{run.folder} holds no {name}.pt: train this stage first")
+    last = _need(run, f"{name}.pt")
     part = "decoder."
     return {k.removeprefix(part): v for k, v in last["model"].items() if k.startswith(part)}
+
+
+def _need(run: CaptionRun, checkpoint: str) -> dict[str, Any]:
+    state = load_checkpoint(run.folder / checkpoint)
+    if state is None:
+        raise UsageError(f"{run.folder} holds no {checkpoint}: train this stage first")
+    return state
 
 
 def _next(run: CaptionRun, stage: str) -> str | None:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from captioning.encoder import Encoder, fold_batch_norm
 from captioning.engine.preprocessing import Preprocessing
+from keypoints_captions.files import replacing
 from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionedPhoto, photo_square
 from train.engine.batches import prefetch
@@ -102,7 +103,8 @@ def make_features(
         done += len(rows)
         if done == len(share) or done // 512 != (done - len(rows)) // 512:
             grids.flush()
-            done_file.write_text(str(done))
+            with replacing(done_file) as partial:
+                partial.write_text(str(done))
         bar.update(len(rows))
     process.wait()
     return Features(folder, views)
@@ -131,8 +133,8 @@ def encode(
 
 
 def fingerprint(encoder: Encoder) -> str:
-    """A short checksum of the encoder's weights."""
-    digest = hashlib.sha256()
+    """A short checksum of the encoder's weights and of its strides, which they do not tell."""
+    digest = hashlib.sha256(encoder.strides.encode())
     for value in encoder.state_dict().values():
         digest.update(value.float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
@@ -146,7 +148,8 @@ def _prepare(folder: Path, index: dict, shape: tuple[int, int, int]) -> None:
     for old in folder.glob("done-*.txt"):
         old.unlink()
     np.lib.format.open_memmap(folder / "grids.npy", mode="w+", dtype=np.float16, shape=shape)
-    index_file.write_text(json.dumps(index), encoding="utf-8")
+    with replacing(index_file) as partial:
+        partial.write_text(json.dumps(index), encoding="utf-8")
 
 
 def pretrained_encoder(weights: str, strides: str) -> Encoder:

@@ -19,6 +19,7 @@ from train.captioning.data import load_set
 from train.captioning.features import Features, fingerprint, make_features, pretrained_encoder
 from train.captioning.text import load_text
 from train.engine.checkpoints import load_checkpoint
+from train.engine.options import UsageError
 from train.engine.processes import Process
 
 
@@ -81,6 +82,11 @@ class CaptionRun:
         self.photos = [photo for photos in self.train_sets for photo in photos]
         most = config.validation_photos or None
         self.validation = {set_name(s): load_set(s)[:most] for s in config.validation}
+        if len(self.validation) < len(config.validation):
+            raise UsageError(
+                "Expected validation sets whose files have different names, got "
+                f"{', '.join(config.validation)}."
+            )
         self.text = load_text(config.text) if config.text else []
         self.preprocessing = Preprocessing(size=config.image_size)
         self.start: Parts | None = None
@@ -127,6 +133,8 @@ class CaptionRun:
             checkpoints = self._checkpoints_of_start() + checkpoints
         if state := _last(checkpoints, "decoder"):
             decoder.load_state_dict(state["decoder"])
+        elif not (self.begun or self.config.fresh_decoder):
+            self._need_start()
         return decoder
 
     def encoder(self, before: str | None = None) -> Encoder:
@@ -138,7 +146,22 @@ class CaptionRun:
             return encoder
         if self.start:
             return copy.deepcopy(self.start.encoder)
+        self._need_start()
         return pretrained_encoder(self.config.encoder_weights, self.config.encoder_strides)
+
+    def has_decoder(self) -> bool:
+        """Whether a stage has left a decoder, or the run begins with a trained one."""
+        checkpoints = self._checkpoints_of_start() + self._checkpoints(None)
+        return self.begun is not None or _last(checkpoints, "decoder") is not None
+
+    def _need_start(self) -> None:
+        """Raises UsageError where the run is to start from a folder that holds nothing."""
+        folder, checkpoints = self.config.start_from, self._checkpoints_of_start()
+        if folder and not self.start and not any(path.exists() for path in checkpoints):
+            raise UsageError(
+                f"Expected exported weights or a run's checkpoints in {folder} (--start-from), got "
+                "neither."
+            )
 
     def votes(self) -> dict[str, Any] | None:
         """What the stage of the votes left, as its task's `best` tells."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from captioning.decoder import Decoder
@@ -43,6 +44,7 @@ from train.captioning.run import CaptionRun
 from train.captioning.tagging import Tagger, TaggingData, TaggingTask, Tags, VotesTask
 from train.captioning.tasks import CaptionTask
 from train.engine.loop import Loop, LoopConfig, Task
+from train.engine.options import UsageError
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Stage:
 
     def train(self, name: str, run: CaptionRun) -> None:
         """Trains to the stage's end, or finds it done."""
+        torch.manual_seed(run.config.seed)  # of what the stage adds to the models handed on
         Loop(self.task(name, run), self.loop(run), run.folder / name, run.process).run()
 
     def loop(self, run: CaptionRun) -> LoopConfig:
@@ -138,12 +141,22 @@ class Scst(Stage):
         decoder.sharpen(self.sharpen)
 
     def objective(self, run: CaptionRun, source: PhotoSource) -> Objective:
+        if self.samples < 2:
+            raise UsageError(
+                f"Expected 2 samples a photo or more, to be compared, got {self.samples}."
+            )
         weights = RewardWeights(self.contrast, self.words, self.gender, self.bleu)
         rewards: list[tuple[Reward, int]] = []
         for photos in run.train_sets:  # each set's own document frequencies
             neighbours = np.zeros((len(photos), 0), np.int64)
             if self.contrast:
-                assert isinstance(source, CachedGrids)
+                if not isinstance(source, CachedGrids):
+                    raise UsageError("A contrast with similar photos wants an encoder rate of 0.")
+                if not 0 < self.neighbours < len(photos):
+                    raise UsageError(
+                        f"Expected 1 to {len(photos) - 1} neighbours of a set of {len(photos)} "
+                        f"photos, got {self.neighbours}."
+                    )
                 neighbours = nearest(source.features.pooled(photos), self.neighbours)
             reward = CaptionReward(photos, weights, neighbours)
             rewards += [(reward, place) for place in range(len(photos))]

@@ -27,6 +27,7 @@ from train.captioning.run import CaptionRun
 from train.captioning.squares import Squares, random_views
 from train.captioning.tasks import StageTask, encoder_state
 from train.captioning.words.content import stem_shares
+from train.engine.options import UsageError
 
 
 class Tagger(nn.Module):
@@ -53,11 +54,18 @@ class Tags:
     """Words by their stems, and for each photo the share of its captions that use each.
 
     stems: the words that the encoder learns, most frequent first.
+    Raises UsageError where no word is on so many photos.
     """
 
     def __init__(self, photos: Sequence[CaptionedPhoto], min_photos: int) -> None:
         counts = Counter(stem for photo in photos for stem in stem_shares(photo))
         self.stems = [stem for stem, count in counts.most_common() if count >= min_photos]
+        if not self.stems:
+            raise UsageError(
+                f"Expected words that the captions of {min_photos} of the {len(photos)} photos or "
+                "more use, found none: more photos, or fewer by --tagging-min-photos and "
+                "--votes-min-photos."
+            )
         self._place = {stem: place for place, stem in enumerate(self.stems)}
 
     def targets(self, photo: CaptionedPhoto) -> np.ndarray:
@@ -239,7 +247,7 @@ def _precisions(
     run: CaptionRun,
 ) -> tuple[float, dict[str, float]]:
     """The mean over sets, and of each set, in %, the mean over photos of the average precision of
-    the words, ranked by the model's votes, that three or more captions use."""
+    the words, ranked by the model's votes, that three or more captions use; 0 without any."""
     model.eval()
     scores = {}
     for name, photos in sets.items():
@@ -254,5 +262,5 @@ def _precisions(
                 places = np.flatnonzero(targets[ranked] >= 0.55)
                 if len(places):
                     precisions.append(np.mean(np.arange(1, len(places) + 1) / (places + 1)))
-        scores[name] = 100 * float(np.mean(precisions))
+        scores[name] = 100 * float(np.mean(precisions)) if precisions else 0.0
     return sum(scores.values()) / len(scores), scores

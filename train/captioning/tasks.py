@@ -15,6 +15,7 @@ from train.captioning.objectives import (
     CaptionModel,
     Objective,
     PhotoSource,
+    SelfCritical,
     Validation,
 )
 from train.captioning.run import CaptionRun
@@ -82,10 +83,12 @@ class CaptionTask(StageTask):
             [*run.photos, *run.text], run.vocabulary, config.captions_per_photo, config.max_words
         )
         if text:
-            if not (run.text and isinstance(source, CachedGrids)):
+            rewarded = isinstance(objective, SelfCritical)
+            if rewarded or len(run.text) < text or not isinstance(source, CachedGrids):
                 raise UsageError(
-                    f"stage {name}: {text} captions without photos a step need --text FILE, and "
-                    "a stage that leaves the encoder as it is"
+                    f"stage {name}: {text} captions without photos a step need --text FILE with as "
+                    f"many photos' captions, got {len(run.text)}, and a stage of cross-entropy "
+                    "that leaves the encoder as it is"
                 )
             self.collages = Collages(source.features, run.photos, run.text)
         self.validation = Validation(run.validation, run.vocabulary, source, config.bfloat16)

@@ -20,11 +20,12 @@ def epoch_batches(
     """This process's batches of one epoch: the same on every run with the same seed.
 
     All processes get equally many; of a remainder smaller than one batch a process, the
-    photos wait for another epoch (but one batch there is always).
+    photos wait for another epoch (but one batch there is always, and of fewer photos than
+    processes some read the same one).
     """
     order = list(range(count))
     random.Random(f"{seed} {epoch}").shuffle(order)
-    mine = order[rank::world][: max(1, count // world)]
+    mine = (order[rank::world] or order)[: max(1, count // world)]
     batches = [mine[start : start + batch] for start in range(0, len(mine), batch)]
     return batches if len(batches) == 1 else batches[: count // world // batch]
 

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from captioning.encoder import GRID_CHANNELS, Encoder
 from captioning.engine.preprocessing import Preprocessing
 from captioning.vocabulary import Vocabulary
+from keypoints_captions.files import replacing
 from keypoints_captions.weights import load_model, save_model
 from train.captioning.data import CaptionedPhoto, load_set, photo_square
 from train.captioning.features import Features, encode, fingerprint, pretrained_encoder
@@ -139,9 +140,9 @@ class PooledFeatures:
         return torch.from_numpy(np.stack([self._known[str(p.path)] for p in photos])).float()
 
     def _keep(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         files, rows = list(self._known), np.stack(list(self._known.values()))
-        np.savez(self._path, files=files, rows=rows, encoder=self._kind)
+        with replacing(self._path) as partial, open(partial, "wb") as file:
+            np.savez(file, files=files, rows=rows, encoder=self._kind)
 
 
 def _unit(rows: Tensor) -> Tensor:
