@@ -1,16 +1,22 @@
+import argparse
 import math
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from facial_keypoints.face import Face, Pose
+from tests.drawn_faces import write_faces_csv
 from tests.synthetic_faces import make_face
-from train.evaluate import keypoints_false
+from train.detector import haar_boxes
+from train.engine.options import UsageError
+from train.evaluate import keypoints, keypoints_false, keypoints_groups
 from train.evaluate.keypoints_turned import _turned_left, nearest, print_turned
 from train.faces.data import TURNED, LoadedFaces
 from train.figures import Report
+from train.keypoints import calibration, readings
 
 
 def test_the_nearest_face_counts_and_a_far_one_is_missed() -> None:
@@ -83,3 +89,32 @@ def test_a_face_that_the_teacher_missed_is_none_by_its_word_and_one_by_eye(
     keypoints_false.print_false_faces(Report(), Pipeline(), tmp_path)  # type: ignore[arg-type]
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "told" in line]
     assert [cell.strip() for cell in row.split("|")[2:-1]] == ["3", "3.0000", "1.0000", "0.6667"]
+
+
+def evaluate(evaluation: ModuleType, *arguments: str) -> None:
+    parser = argparse.ArgumentParser()
+    evaluation.add_arguments(parser)
+    evaluation.run(parser.parse_args(arguments))
+
+
+def test_faces_of_ones_own_are_evaluated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_faces_csv(tmp_path, 16)  # the hash takes three for validation
+    sheet = tmp_path / "sheet.png"
+    evaluate(keypoints, "--data", str(tmp_path), "--sheet", str(sheet))
+    assert "| validation | 3 |" in capsys.readouterr().out
+    assert Image.open(sheet).size == (4 * 256, 256)
+    with pytest.raises(UsageError, match="faces of LFPW test or of YouTube Faces"):
+        evaluate(keypoints_groups, "--data", str(tmp_path))
+
+
+def test_a_folder_without_faces_to_evaluate_is_refused(tmp_path: Path) -> None:
+    write_faces_csv(tmp_path, 3)  # all to be trained on
+    with pytest.raises(UsageError, match="Expected validation faces"):
+        evaluate(keypoints, "--data", str(tmp_path))
+    with pytest.raises(UsageError, match="Expected validation faces"):
+        readings.main(["--data", str(tmp_path)])
+    with pytest.raises(UsageError, match="Expected validation faces"):
+        calibration.main(["--data", str(tmp_path), "--weights", "none"])
+    haar_boxes.main(["--data", str(tmp_path)])

@@ -33,19 +33,21 @@ def box_offsets(faces: LoadedFaces, look: HaarPass) -> np.ndarray:
     return np.array(rows).reshape(-1, 3)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = program("detector.haar_boxes", __doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders of faces")
     parser.add_argument("--faces", type=int, default=600, help="at most this many, spread evenly")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     split = split_by_subject(face for folder in options.data for face in read_faces(folder))
     wanted = [face for face in split.train if face.source != "ytf"]
     faces = load_faces(wanted[:: max(1, len(wanted) // options.faces)])
     for look in (*QUICK, *THOROUGH):
         rows = box_offsets(faces, look)
-        low, middle, high = np.percentile(rows, [25, 50, 75], axis=0).round(2)
         print(f"{look.cascade}: {len(rows)} of {len(faces)} faces, centre x, centre y, side")
+        if not len(rows):
+            continue
+        low, middle, high = np.percentile(rows, [25, 50, 75], axis=0).round(2)
         print(f"  median {middle}, quartiles {low} and {high}")
 
 

@@ -15,6 +15,7 @@ from facial_keypoints.landmarks.markup import NUM_POINTS, PART_GROUPS, group_ind
 from facial_keypoints.landmarks.predictor import TOLERANCE, Keypoints
 from facial_keypoints.pipeline import DETECTORS, FacialKeypoints
 from keypoints_captions.engines.engine import Engine
+from train.engine.options import UsageError
 from train.evaluate.keypoints_false import print_false_faces
 from train.evaluate.keypoints_turned import print_rolled, print_turned
 from train.faces.data import (
@@ -67,6 +68,8 @@ def run(options: argparse.Namespace) -> None:
         "validation": load_faces(f for f in split.validation if f.source != TURNED),
     }
     sets = {name: faces for name, faces in sets.items() if len(faces)}
+    if not sets:
+        raise UsageError("Expected validation faces, or one of these sets, in --data, got none.")
     pipeline = FacialKeypoints.load(options.weights, detector=options.detector)
     network = pipeline.predictor.engine  # as photos are read
     # Precise boxes need no second look: on the validation faces one is better (see print_steps).
@@ -82,7 +85,8 @@ def run(options: argparse.Namespace) -> None:
     if options.background:
         print_false_faces(report, pipeline, options.background)
     if options.sheet:
-        write_worst(options.sheet, sets["LFPW test"], results["LFPW test"])
+        first = next(iter(sets))
+        write_worst(options.sheet, sets[first], results[first])
 
 
 def print_errors(
@@ -225,7 +229,8 @@ def write_worst(path: Path, faces: LoadedFaces, keypoints: Keypoints, count: int
         view = draw_points(view, to_crop(faces.points[index][None], crops)[0])
         view = draw_points(view, to_crop(keypoints.points[index][None], crops)[0], (255, 60, 60))
         cells.append(view)
-    rows = [np.concatenate(cells[i : i + 4], axis=1) for i in range(0, len(cells) - 3, 4)]
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % 4)
+    rows = [np.concatenate(cells[i : i + 4], axis=1) for i in range(0, len(cells), 4)]
     write_picture(path, np.concatenate(rows))
     worst = ", ".join(f"{value:.1f}" for value in np.sort(nme)[::-1][:count])
     print(f"\nWorst faces, labels green and predictions red, in {path}: NME {worst}")

@@ -16,6 +16,7 @@ import numpy as np
 from facial_keypoints.landmarks.crops import crops_from_points, cut, to_crop
 from facial_keypoints.landmarks.predictor import TOLERANCE
 from facial_keypoints.pipeline import FacialKeypoints
+from train.engine.options import UsageError
 from train.faces.data import LoadedFaces, load_faces, read_faces, split_by_subject
 from train.figures import Cell, Column, Report, add_card_argument
 from train.keypoints.metrics import failure_rate, point_errors, predict_from_boxes
@@ -51,6 +52,8 @@ def run(options: argparse.Namespace) -> None:
             face for face in split.held_out if face.source == "ytf"
         ),
     }
+    if not any(map(len, sets.values())):
+        raise UsageError(f"Expected faces of {' or of '.join(sets)} in --data, got none.")
     network = FacialKeypoints.load(options.weights).predictor.engine
     columns = [
         Column("faces", "{}", "faces"),

@@ -215,6 +215,8 @@ def main(arguments: list[str] | None = None) -> None:
     faces = split_by_subject(
         face for folder in options.data for face in [*read_faces(folder), *read_turned(folder)]
     ).validation
+    if not faces:
+        raise UsageError("Expected validation faces in --data, got none.")
     state, metadata = load_model(options.weights)
     if "calibration" in metadata["training"]:
         raise UsageError(

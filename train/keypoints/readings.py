@@ -20,6 +20,7 @@ from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.reading import crops_of, read_detections
 from train.command_line import program, run
 from train.detector.metrics import overlaps
+from train.engine.options import UsageError
 from train.faces.data import (
     TURNED,
     LabelledFace,
@@ -109,6 +110,8 @@ def main(arguments: list[str] | None = None) -> None:
             seen.append(part)
             for name, way in WAYS.items():
                 answers[name].append(way(pipeline.predictor, part.images, found))
+    if not seen:
+        raise UsageError("Expected validation faces in --data that the detector finds, got none.")
     every = LoadedFaces(
         [image for part in seen for image in part.images],
         *(
