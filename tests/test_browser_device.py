@@ -126,6 +126,9 @@ def test_no_picture_leaves_the_page_until_the_server_is_chosen(
     listen(visit, relay)
     assert not [request for request in relay.requests if "heartbeat" not in request]
     assert relay.sent < 1000
+    record = visit.locator("[data-live=record]")
+    record.click()
+    expect(record).to_have_text(re.compile("0:0[1-9]"))
     visit.get_by_role("radio", name="On the server").click()
     visit.wait_for_url(f"{address}?view=live&runs=server")
     readout(visit, "on the server")
@@ -136,6 +139,12 @@ def test_no_picture_leaves_the_page_until_the_server_is_chosen(
     visit.wait_for_url(f"{address}?view=live")
     readout(visit, "on this device")
     expect(visit.locator(".gauges")).to_have_count(1)
+    record.click()
+    with visit.expect_download() as download:
+        visit.locator("[data-live=csv]").click()
+    rows = csv.DictReader(Path(download.value.path()).read_text().splitlines())
+    tracks = [int(row["track"]) for row in rows if row["track"]]
+    assert tracks == sorted(tracks) and len(set(tracks)) == 3  # no id is another face's, too
     visit.locator("[data-live=end]").click()
 
 

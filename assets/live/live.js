@@ -202,7 +202,7 @@ export class LiveView {
 
   onAnswer(answer, time) {
     if (this.state !== "live") return;
-    this.answer = {...answer, time};
+    this.answer = {...answer, time, stream: this.link.attempt};
     this.draw(); // now, for the frame on show may still be the answer's own
     this.gauges.show(answer.faces);
     this.saving.add(this.answer, this.video);

@@ -16,6 +16,8 @@ export class Recording {
     this.start = null;
     this.seconds = 0;
     this.ended = false;
+    this.stream = null; // whose ids count on from `before`
+    this.before = this.highest = 0;
   }
 
   get length() { return this.lines.length; }
@@ -29,10 +31,14 @@ export class Recording {
     const time_ms = Math.round(1000 * (answer.time - this.start)) / 1000;
     this.seconds = time_ms / 1000;
     if (this.seconds >= RECORDING_LIMIT) this.end();
+    if (answer.stream !== this.stream) { // it calls its first face 1, as the one before did
+      this.stream = answer.stream;
+      this.before = this.highest;
+    }
     const across = video.videoWidth / answer.width;
     const down = video.videoHeight / answer.height;
     const faces = answer.faces.filter((face) => face.score > 0).map((face) => ({
-      track: face.id,
+      track: this.before + face.id,
       box: [
         enlarged(face.box[0], across), enlarged(face.box[1], down),
         rounded(face.box[2] * across), rounded(face.box[3] * down),
@@ -42,6 +48,7 @@ export class Recording {
       confidence: face.confidence,
       pose: face.pose,
     }));
+    this.highest = Math.max(this.highest, ...faces.map(({track}) => track));
     this.lines.push(JSON.stringify({time_ms, faces}));
   }
 
