@@ -24,6 +24,7 @@ from facial_keypoints.landmarks.predictor import KeypointPredictor
 from keypoints_captions.model_card import Card, Metadata, read_card, write_card
 from keypoints_captions.weights import save_model
 from tests.drawn_faces import draw_face, write_faces_csv
+from train.detector import labels
 from train.detector.__main__ import best_network, main
 from train.detector.augment import photo_canvas
 from train.detector.batches import RandomCanvases
@@ -499,3 +500,12 @@ def test_labelling_looks_at_faces_that_are_large_enough(world: Path) -> None:
     labels = label(faces[:2], predictor, smallest=10)
     assert np.isfinite(labels.points).all()
     assert ((labels.score >= 0) & (labels.score <= 1)).all()
+
+
+def test_labels_are_written_though_no_face_tells_of_the_boxes(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "labels.npz"  # drawn faces of 16 pixels and more, none of 1000
+    labels.main(["--photos", str(world), "--output", str(out), "--smallest", "1000"])
+    assert np.isnan(KeypointLabels.load(out).score).all()
+    assert "0 faces: centre x" in capsys.readouterr().out

@@ -12,6 +12,7 @@ from facial_keypoints.landmarks.markup import NUM_POINTS
 from facial_keypoints.pipeline import FacialKeypoints
 from keypoints_captions.photos.reader import read_photo
 from tests.drawn_faces import write_faces_csv
+from train.captioning.features import pretrained_encoder
 from train.detector.data import teacher_boxes
 from train.engine.checkpoints import best_checkpoint
 from train.engine.options import UsageError
@@ -19,6 +20,7 @@ from train.faces.data import read_faces
 from train.keypoints import unlabelled
 from train.keypoints.__main__ import main
 from train.keypoints.distil import between, coarse
+from train.keypoints.teacher import TeacherConfig, pretrained
 from train.keypoints.training import label_maps
 
 SMALL = ["--workers", "0", "--batch-size", "4", "--epoch-faces", "4", "--epochs", "1"]
@@ -69,6 +71,22 @@ def test_faces_without_labels_need_a_teacher(data: Path, tmp_path: Path) -> None
     run = ["train", "--data", str(data), *SMALL, "--checkpoints", str(tmp_path)]
     with pytest.raises(UsageError, match="--teacher"):
         main([*run, "--unlabelled", str(data)])
+    for given in (["--unlabelled", str(data)], ["--unlabelled-share", "0.2"]):
+        with pytest.raises(UsageError, match="Expected both --unlabelled and the share"):
+            main([*run, "--teacher", "none", *given])
+
+
+@pytest.mark.parametrize("held", [b"no tensors", None])
+def test_encoder_weights_of_another_kind_are_refused(held: bytes | None, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    if held is None:
+        save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, weights)
+    else:
+        weights.write_bytes(held)
+    with pytest.raises(UsageError, match=r"Expected a ResNet-50 .*weights\.safetensors, got"):
+        pretrained(TeacherConfig(), weights)
+    with pytest.raises(UsageError, match=r"Expected a ResNet-50 .*weights\.safetensors, got"):
+        pretrained_encoder(str(weights), "v1")
 
 
 def test_heat_maps_keep_their_place_at_another_resolution() -> None:

@@ -203,3 +203,12 @@ def test_the_example_runs_and_finds_the_face(
     (face,) = FacialKeypoints.load()(image)
     eyes = np.linalg.norm(face.points[36] - face.points[45])
     assert np.linalg.norm(points - face.points, axis=1).mean() < 0.05 * eyes
+
+
+def test_one_network_alone_is_exported_without_the_constants_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "export", lambda *_: None)
+    (tmp_path / f"{NAME}.json").write_text("{}")
+    exporting.main([NAME, "--weights", str(tmp_path)])
+    assert not (tmp_path / "constants.json").exists()

@@ -9,7 +9,6 @@ from urllib.error import URLError
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torchvision.models import ResNet50_Weights
 from tqdm import tqdm
 
@@ -20,6 +19,7 @@ from train.captioning.augment import augmented_square
 from train.captioning.data import CaptionedPhoto, photo_square
 from train.engine.batches import prefetch
 from train.engine.processes import Process
+from train.engine.resnet import load_resnet
 
 
 class Features:
@@ -157,18 +157,19 @@ def pretrained_encoder(weights: str, strides: str) -> Encoder:
 
     weights: a safetensors file; "" for torchvision's. strides: of `Encoder`.
 
-    Raises FileNotFoundError where there is none and none can be downloaded.
+    Raises FileNotFoundError where there is none and none can be downloaded, UsageError where the
+    file holds something else.
     """
-    if weights:
-        state = load_file(weights)
-    else:
-        try:
-            state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
-        except URLError as error:
-            raise FileNotFoundError(
-                f"torchvision's ImageNet ResNet-50 could not be downloaded ({error.reason}); "
-                "name a safetensors file of one with --encoder-weights"
-            ) from None
     encoder = Encoder(strides)
+    if weights:
+        load_resnet(encoder, weights)
+        return encoder
+    try:
+        state = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+    except URLError as error:
+        raise FileNotFoundError(
+            f"torchvision's ImageNet ResNet-50 could not be downloaded ({error.reason}); "
+            "name a safetensors file of one with --encoder-weights"
+        ) from None
     encoder.load_state_dict(fold_batch_norm(state))
     return encoder

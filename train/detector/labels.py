@@ -64,21 +64,23 @@ def box_offsets(faces: list[TeacherFace], labels: KeypointLabels) -> np.ndarray:
     return np.array(rows).reshape(-1, 4)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = program("detector.labels", __doc__)
     parser.add_argument("--photos", type=Path, required=True, help="folder of face_boxes.csv")
     parser.add_argument("--output", type=Path, default=Path("runs/detector/labels.npz"))
     parser.add_argument("--smallest", type=float, default=16.0, help="side of the teacher's box")
     parser.add_argument("--weights", help="of the keypoint CNN; the project's own by default")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     faces = read_teacher(options.photos)
     labels = label(faces, KeypointPredictor(load_network(options.weights)), options.smallest)
     labels.save(options.output)
     rows = box_offsets(faces, labels)
-    low, middle, high = np.percentile(rows, [25, 50, 75], axis=0).round(3)
     print(f"{(labels.score > 0.5).sum()} of {len(faces)} faces seen by the keypoint CNN too")
     print(f"landmark boxes in the teacher's, {len(rows)} faces: centre x, centre y, width, height")
+    if not len(rows):
+        return
+    low, middle, high = np.percentile(rows, [25, 50, 75], axis=0).round(3)
     print(f"  median {middle}, quartiles {low} and {high}")
 
 

@@ -7,8 +7,8 @@ NAME.onnx reads bytes and gives named results: preprocessing and decoding are in
 are stored as float16 and computed with as float32. The two CNNs of faces are files that need no
 other; the captioner's graphs read their numbers from the safetensors files beside them. Size,
 SHA-256, inputs and outputs stand in NAME.json under "onnx"; weights written anew lose that entry,
-and no engine then takes the old graph for theirs. constants.json, beside them, is what the pipeline
-in the browser has to know (`facial_keypoints.constants`).
+and no engine then takes the old graph for theirs. constants.json, beside the two CNNs of faces, is
+what the pipeline in the browser has to know of both (`facial_keypoints.constants`).
 """
 
 import argparse
@@ -135,7 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     names = options.names or list(NETWORKS)
     for name in names:
         export(name, options.weights)
-    if {NAME, DETECTOR_NAME} & set(names):
+    pair = {NAME, DETECTOR_NAME}
+    if pair & set(names) and all((options.weights / f"{name}.json").exists() for name in pair):
         write_constants(options.weights / CONSTANTS, options.weights)
 
 

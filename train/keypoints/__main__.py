@@ -102,6 +102,11 @@ def train(options: argparse.Namespace, split: Split) -> None:
     config = config_from_arguments(StudentConfig(), options)
     if options.unlabelled and not config.teacher:
         raise UsageError("--unlabelled needs a --teacher, which sets those faces' points")
+    if bool(options.unlabelled) != (config.unlabelled_share > 0):
+        raise UsageError(
+            "Expected both --unlabelled and the share of the faces that is drawn from it, "
+            f"--unlabelled-share, got {options.unlabelled} and {config.unlabelled_share:g}."
+        )
     if options.unlabelled:
         more = [replace(face, source=UNLABELLED) for face in read_faces(options.unlabelled)]
         split = replace(split, train=[*split.train, *more])

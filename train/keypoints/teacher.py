@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from captioning.encoder import Encoder, fold_batch_norm
+from captioning.encoder import Encoder
 from facial_keypoints.landmarks.network import (
     HeatmapHead,
     KeypointNetConfig,
@@ -23,6 +22,7 @@ from facial_keypoints.landmarks.network import (
     conv_block,
 )
 from train.engine.checkpoints import best_checkpoint
+from train.engine.resnet import load_resnet
 from train.keypoints.training import KeypointTask
 from train.keypoints.views import TrainConfig
 
@@ -86,9 +86,14 @@ class Teacher(nn.Module):
 
 def pretrained(config: TeacherConfig, weights: Path) -> Teacher:
     """A teacher that knows what the ResNet-50 in a safetensors file, with torchvision's names,
-    does."""
+    does.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UsageError: it holds something else.
+    """
     teacher = Teacher(config)
-    teacher.encoder.load_state_dict(fold_batch_norm(load_file(weights)))
+    load_resnet(teacher.encoder, weights)
     return teacher
 
 
