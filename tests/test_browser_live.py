@@ -77,6 +77,7 @@ const devices = navigator.mediaDevices;
 const ask = devices.getUserMedia.bind(devices);
 window.streams = [];
 devices.getUserMedia = async (wishes) => {
+  window.wishes = wishes.video;
   const stream = await ask(wishes);
   window.streams.push(stream);
   return stream;
@@ -254,7 +255,16 @@ def test_leaving_stops_the_camera(live: Page) -> None:
 
     choose(live, mirror=False)
     live.get_by_role("button", name="Stop camera").click()
+    chosen = live.evaluate("""() => {
+      const select = document.querySelector(".live select[name=camera]");
+      select.dispatchEvent(new Event("input", {bubbles: true}));
+      return select.value;
+    }""")
+    expect(live.locator(".gauges")).to_have_count(1)
+    assert live.evaluate("wishes.deviceId.exact") == chosen
+    live.get_by_role("button", name="Stop camera").click()
     back("button")
+    assert live.evaluate("wishes.deviceId.ideal") == chosen
     live.get_by_role("tab", name="Photo", exact=True).click()
     back("tab")
     live.evaluate("""() => {

@@ -47,10 +47,11 @@ class CameraTrouble extends Error {
 }
 
 // The stream of a camera, 640 × 480 where it can; throws a CameraTrouble.
+// deviceId: {exact} or {ideal} id of the camera; without it, one that faces the visitor.
 export const openCamera = async (deviceId) => {
   if (!window.isSecureContext) throw new CameraTrouble("insecure");
   if (!navigator.mediaDevices?.getUserMedia) throw new CameraTrouble("unsupported");
-  const which = deviceId ? {deviceId: {exact: deviceId}} : {facingMode: "user"};
+  const which = deviceId ? {deviceId} : {facingMode: "user"};
   const video = {...which, width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}};
   try {
     return await navigator.mediaDevices.getUserMedia({video, audio: false});

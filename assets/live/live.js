@@ -123,7 +123,8 @@ export class LiveView {
     for (const name of ["end", "snapshot", "record"]) this.parts[name].disabled = state !== "live";
   }
 
-  async start(deviceId) {
+  // The camera that was chosen last, if it is still there, unless it must be one now.
+  async start(deviceId = this.camera && {ideal: this.camera}) {
     if (this.state === "starting") return;
     this.stop();
     this.state = "starting";
@@ -235,7 +236,7 @@ export class LiveView {
   }
 
   onInput(input) {
-    if (input.name === "camera") this.start(input.value);
+    if (input.name === "camera") this.start({exact: (this.camera = input.value)});
     else this.readChoices();
   }
 
