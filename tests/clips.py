@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 
 from facial_keypoints.video.codec import Clip, edit_clip
 
@@ -44,6 +45,8 @@ def write_clip(
             video.codec_context.time_base = tick
             for image, time in zip(frames, times, strict=True):
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                if height >= 720:  # as browsers take HD that says nothing of its colours
+                    frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
                 frame.pts, frame.time_base = round(time / 1000 / tick), tick
                 file.mux(video.encode(frame))
             file.mux(video.encode(None))

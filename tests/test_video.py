@@ -77,6 +77,13 @@ def test_other_formats(tmp_path: Path, name: str, codec: str, sound: str | None)
         assert pitch(heard, rate) == pytest.approx(440, abs=5)
 
 
+def test_colours_of_hd_stay_where_the_file_does_not_name_them(tmp_path: Path) -> None:
+    frame = numbered(1, (1280, 720))[0]
+    clip = inspect_clip(write_clip(tmp_path / "in.mp4", [frame], sound=None))
+    (given,), _ = edited(clip, None)
+    assert np.abs(given[100, 100].astype(int) - frame[100, 100]).max() < 5
+
+
 def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
     wanted = [0.0, 20.0, 40.0, 140.0, 300.0, 333.0, 366.0, 800.0]
     source = write_clip(tmp_path / "in.mkv", numbered(8), wanted, sound=None)

@@ -36,6 +36,7 @@ VIDEO_SUFFIXES = frozenset(
 _FORMATS = "mov,matroska,avi,mpeg,mpegts,ogg,asf,flv,mp3,wav,flac,aac"
 #: Exact for every usual frame rate, and fine enough to keep a variable one.
 _TICKS = 90_000  # a second
+_UNSPECIFIED = 2  # FFmpeg's number of a colour space that the file does not name
 _RESTART = 0.5  # seconds back in time from which a stream has started anew
 
 
@@ -258,7 +259,10 @@ def _upright(
         width, height = _square(frame, video)
     else:
         width, height = size if turns % 2 == 0 else size[::-1]
-    pixels = frame.reformat(width, height, format="rgb24").to_ndarray()
+    # What says nothing of its colours is taken as browsers take it: HD as BT.709, else as BT.601
+    hd = frame.colorspace == _UNSPECIFIED and frame.height >= 720
+    colours = Colorspace.ITU709 if hd else None
+    pixels = frame.reformat(width, height, format="rgb24", src_colorspace=colours).to_ndarray()
     return np.ascontiguousarray(np.rot90(pixels, turns))
 
 
