@@ -125,6 +125,17 @@ def test_of_a_clip_that_another_replaced_nothing_is_said(watched: dict[str, Clip
     assert watched == {"me": other}
 
 
+def test_a_clip_that_was_replaced_before_its_turn_came_is_left_alone(
+    watched: dict[str, ClipWork],
+) -> None:
+    there = iter([True, False])
+    steps = _worked("clip.mp4", draw, Background(ready), watched, "me", lambda: next(there))
+    assert "Getting ready" in next(steps)[0]
+    assert list(steps) == [] and watched == {}
+    late = _worked("clip.mp4", draw, Background(ready), watched, "me", lambda: False)
+    assert list(late) == []
+
+
 def test_a_page_that_is_closed_ends_its_work(watched: dict[str, ClipWork]) -> None:
     steps = _worked("clip.mp4", draw, Background(ready), watched, "me")
     next(steps), next(steps)

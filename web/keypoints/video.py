@@ -47,6 +47,7 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
         ready: the model, loaded when the first clip is worked on at the latest.
     """
     at_work: dict[str, ClipWork] = {}  # key of a visitor's page -> the work it waits for
+    chosen: dict[str, str | None] = {}  # the same -> the clip that is there now
     with gr.Row(elem_classes="photo-row"):
         with gr.Column(scale=5, min_width=320):
             upload = gr.File(
@@ -78,10 +79,14 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
     def on_start(
         path: str | None, show: list[str], fun: list[str], request: gr.Request
     ) -> Iterator[list[Any]]:
-        yield from _worked(path, drawer(show, fun), ready, at_work, request.session_hash or "")
+        key = request.session_hash or ""
+        draw = drawer(show, fun)
+        yield from _worked(path, draw, ready, at_work, key, lambda: chosen.get(key, path) == path)
 
     def on_upload(path: str | None, request: gr.Request) -> list[Any]:
-        work = at_work.pop(request.session_hash or "", None)  # on the clip before
+        key = request.session_hash or ""
+        chosen[key] = path
+        work = at_work.pop(key, None)  # on the clip before
         if work is not None:
             work.close()
         return uploaded(path)
@@ -90,6 +95,10 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
         work = at_work.get(request.session_hash or "")
         if work is not None:
             work.cancel()
+
+    def on_leave(request: gr.Request) -> None:
+        on_cancel(request)
+        chosen.pop(request.session_hash or "", None)
 
     upload.change(on_upload, upload, outputs, show_progress="hidden", **private())
     start.click(
@@ -101,7 +110,7 @@ def build_video(page: gr.Blocks, ready: "Background[Ready]") -> None:
         **private(_CLIP_BUDGET),
     )
     cancel.click(on_cancel, None, None, show_progress="hidden", **private())
-    page.unload(on_cancel)
+    page.unload(on_leave)
 
 
 def drawer(show: list[str], fun: list[str]) -> Callable[[np.ndarray, Sequence[Face]], np.ndarray]:
@@ -140,9 +149,16 @@ def _worked(
     ready: "Background[Ready]",
     at_work: "dict[str, ClipWork]",
     key: str,
+    there: Callable[[], bool] = lambda: True,
 ) -> Iterator[list[Any]]:
-    """Updates while a clip is worked on, until its end or until it is taken from `at_work`."""
+    """Updates while a clip is worked on, until its end or until it is taken from `at_work`.
+
+    there: whether the visitor has not put another clip in its place, which may happen before its
+        turn comes.
+    """
     again = gr.update(interactive=True)
+    if not there():
+        return
     if path is None:
         yield _updates(_INVITATION)
         return
@@ -151,6 +167,8 @@ def _worked(
     try:
         clip = inspect_clip(path)
         ready.get()
+        if not there():
+            return
         # Here, because torch takes seconds to import; no sooner, or two threads would import it.
         from facial_keypoints.video.job import ClipWork
 
