@@ -509,3 +509,14 @@ def test_labels_are_written_though_no_face_tells_of_the_boxes(
     labels.main(["--photos", str(world), "--output", str(out), "--smallest", "1000"])
     assert np.isnan(KeypointLabels.load(out).score).all()
     assert "0 faces: centre x" in capsys.readouterr().out
+
+
+def test_programs_for_held_out_photos_want_some(world: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--held-out"):
+        main(["worst", "--photos", str(world), "--checkpoints", str(tmp_path)])
+    (tmp_path / "val.json").write_text(json.dumps({"images": [{"file_name": "photos/08.png"}]}))
+    parser = argparse.ArgumentParser()
+    evaluate_detection.add_arguments(parser)
+    given = ["--photos", str(world), "--held-out", str(tmp_path / "val.json")]
+    with pytest.raises(UsageError, match="--held-out"):
+        evaluate_detection.run(parser.parse_args(given))

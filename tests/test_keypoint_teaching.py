@@ -128,6 +128,8 @@ def test_faces_of_photos_are_cut_out_with_the_points_that_are_seen(tmp_path: Pat
             box = teacher_boxes(np.concatenate([low, high - low])[None])[0]
             writer.writerow(["photo.jpg", *box, 0.95, 0, 0, 0, 0])
     out = tmp_path / "cut"
+    with pytest.raises(UsageError, match=r"of 9000 pixels or more .* got none"):
+        unlabelled.main(["--photos", str(tmp_path), "--output", str(out), "--least", "9000"])
     unlabelled.main(["--photos", str(tmp_path), "--output", str(out), "--least", "20"])
     cuts = read_faces(out)
     assert cuts

@@ -29,7 +29,7 @@ from train.detector.training import DetectorTask, TrainConfig
 from train.engine.checkpoints import best_checkpoint
 from train.engine.cnn import export
 from train.engine.loop import Loop
-from train.engine.options import config_from_arguments
+from train.engine.options import UsageError, config_from_arguments
 from train.engine.processes import process_group
 
 
@@ -88,6 +88,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.command == "show":
         write_canvases(RandomCanvases(data, folder / "cache"), options.output, options.canvas)
     elif options.command == "worst":
+        if not data.validation_photos:
+            raise UsageError("Expected COCO files of validation photos (--held-out), got none.")
         store = PhotoStore(data.validation_photos, folder / "cache")
         write_worst(best_network(folder), data.validation_photos, store, options.output)
     else:

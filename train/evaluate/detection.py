@@ -21,6 +21,7 @@ from facial_keypoints.pipeline import FacialKeypoints
 from train.benchmark.speed import example_scene, milliseconds
 from train.detector.data import Scene, photos_of, read_scenes, split_scenes
 from train.detector.metrics import Matches, match_scene, together
+from train.engine.options import UsageError
 from train.evaluate.detection_faces import print_passes, print_points, print_recall, read_sets
 from train.figures import Column, Report, add_card_argument
 from train.photos import read_photo
@@ -54,6 +55,11 @@ def run(options: argparse.Namespace) -> None:
     scenes: list[Scene] = []
     for folder in options.photos:
         scenes += split_scenes(read_scenes(folder), folder, photos_of(options.held_out))[1]
+    if not scenes:
+        raise UsageError(
+            "Expected photos of the tables among those of --held-out, whose names begin in the "
+            "table's folder, got none."
+        )
     photos = [read_photo(scene.path) for scene in scenes]
     cnn, haar = CnnDetector.load(options.weights), HaarDetector()
     whole_curve = CnnDetector(cnn.engine, min_score=0.02)

@@ -19,8 +19,10 @@ from facial_keypoints.landmarks.crops import crops_from_boxes, crops_from_points
 from facial_keypoints.landmarks.markup import NUM_POINTS
 from facial_keypoints.landmarks.predictor import KeypointPredictor
 from facial_keypoints.pipeline import FacialKeypoints
+from keypoints_captions.files import replacing
 from train.command_line import program, run
 from train.detector.data import DOUBTFUL, TeacherFace, landmark_boxes, photos_of, read_teacher
+from train.engine.options import UsageError
 from train.faces.data import CONTEXT, UNLABELLED
 from train.faces.pictures import write_picture
 from train.photos import read_photo
@@ -74,7 +76,13 @@ def main(arguments: list[str] | None = None) -> None:
             write_picture(options.output / name, image)
             places = np.round(points, 2).ravel().tolist()
             rows.append([name, UNLABELLED, "train", path.stem, size, size, *places])
-    with open(options.output / "faces.csv", "w", newline="") as file:
+    if len(rows) == 1:
+        raise UsageError(
+            f"Expected faces in {options.photos} with sides of {options.least:g} pixels or more "
+            f"that the networks are sure of, got none of {len(faces)}."
+        )
+    table = options.output / "faces.csv"
+    with replacing(table) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     print(f"{len(rows) - 1} faces in {options.output}")
 
