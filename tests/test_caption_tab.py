@@ -300,7 +300,7 @@ def test_the_record_is_that_of_the_command_line(
     (expected,) = json.loads(output.read_text())
     (record,) = json.loads(base64.b64decode(made["url"].partition("base64,")[2]))
     assert record == {**expected, "file": "cat.jpg"}
-    with pytest.raises(gr.Error, match="does not have this page.s photo"):
+    with pytest.raises(gr.Error, match=r"does not have this page.s photo"):
         json_file(None)
 
 
