@@ -35,6 +35,8 @@ def write_clip(
     with av.open(str(path), "w", options=options or {}) as file:
         video = file.add_stream(codec, rate=25) if len(frames) else None
         audio = file.add_stream(sound, rate=rate, layout="mono") if sound else None
+        if audio is not None and sound == "wmav2":  # which has no usual one
+            audio.codec_context.bit_rate = 64_000
         if video is not None:
             height, width = frames[0].shape[:2]
             if codec == "libx264":  # a tenth of the time of its own choice; B-frames stay

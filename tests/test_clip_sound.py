@@ -34,3 +34,10 @@ def test_sound_that_is_cut_short_can_be_played(tmp_path: Path) -> None:
     (tmp_path / "in.mp4").write_bytes(data[: data.rindex(b"mdat") + 500])
     edited(inspect_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
     assert len(read_sound(tmp_path / "out.mp4")[0])
+
+
+def test_the_end_of_sound_is_kept_where_it_has_no_time(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.wmv", numbered(25), codec="wmv2", sound="wmav2")
+    edited(inspect_clip(source), tmp_path / "out.mp4")
+    sound, rate = read_sound(tmp_path / "out.mp4")
+    assert len(sound) / rate > 0.97

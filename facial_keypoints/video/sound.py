@@ -66,7 +66,9 @@ class SoundTrack:
     def _write(self, packets: list[av.Packet]) -> None:
         """Those whose time is after the last one's: an MP4 takes no others."""
         for packet in packets:
-            if packet.dts is not None and (self._last is None or packet.dts > self._last):
+            if packet.dts is None:  # the end of some kinds of sound has no time of its own
+                packet.dts = packet.pts = (self._last or 0) + (packet.duration or 1)
+            if self._last is None or packet.dts > self._last:
                 self._last = packet.dts
                 self._file.mux(packet)
 
