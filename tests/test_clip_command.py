@@ -46,6 +46,15 @@ def test_csv_and_overlay(run: Run, clip: Path, tmp_path: Path) -> None:
     assert len(read_sound(tmp_path / "out" / "clip.mp4")[0])
 
 
+def test_points_that_end_before_the_clip_does(
+    run: Run, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facial_keypoints.video.recording.MAX_FACES", 2)
+    code, out, err = run(clip)
+    assert code == 0 and len(json.loads(out)[0]["frames"]) == 2
+    assert "6 frames" in err and "the points end at 0.1 s" in err
+
+
 def test_json_to_a_file_and_an_unreadable_clip(run: Run, clip: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("hello")

@@ -97,13 +97,16 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> dict[str, ClipWork]:
     return {}
 
 
-def test_the_page_shows_progress_then_the_result(watched: dict[str, ClipWork]) -> None:
+def test_the_page_shows_progress_then_the_result(
+    watched: dict[str, ClipWork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facial_keypoints.video.recording.MAX_FACES", FRAMES // 2)
     steps = list(_worked("clip.mp4", draw, Background(ready), watched, "me"))
     said = messages(steps)
     assert "Getting ready" in said[0]
     assert any("pictures, 0:01 left" in message for message in said)
     assert "No face was found" in said[-1]
-    assert f"{FRAMES} pictures" in said[-1]
+    assert f"{FRAMES} pictures" in said[-1] and "points end at 0:01" in said[-1]
     assert watched == {}
 
 

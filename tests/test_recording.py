@@ -69,7 +69,7 @@ def test_a_full_recording_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None
     session = Recording()
     for time_ms in range(5):
         session.add(time_ms, [tracked(1, make_face())])
-    assert session.full and len(session.frames) == 3
+    assert session.full and len(session.frames) == session.cut_ms == 3
 
 
 def test_numbers_that_are_not_finite_are_refused() -> None:

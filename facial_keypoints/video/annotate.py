@@ -73,7 +73,7 @@ def annotate_clip(
         cancelled: asked before each frame.
 
     Returns:
-        Every face of every frame, in pixels of the upright clip.
+        Every face of every frame, in pixels of the upright clip, as far as a `Recording` goes.
 
     Raises:
         VideoCancelled: `cancelled` said so. The output is as it was before.
@@ -81,17 +81,18 @@ def annotate_clip(
         OSError: the output cannot be written.
     """
     tracker, recording = Tracker(pipeline, smoothing=smoothing, live=False), Recording()
-    started = time.monotonic()
+    started, frames = time.monotonic(), 0
 
     def edit(image: np.ndarray, time_ms: float) -> np.ndarray:
+        nonlocal frames
         if cancelled():
             raise VideoCancelled
         faces = tracker.update(image, time_ms)
         recording.add(time_ms, faces)
         if output is not None:
             image = draw(image, [tracked.face for tracked in faces])
+        frames += 1
         if progress is not None:
-            frames = len(recording.frames)
             progress(_progress(time_ms / 1000, clip.seconds, frames, time.monotonic() - started))
         return image
 

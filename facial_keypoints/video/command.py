@@ -9,7 +9,7 @@ from tqdm import tqdm
 from facial_keypoints.pipeline import FacialKeypoints
 from facial_keypoints.video.annotate import Progress, annotate_clip
 from facial_keypoints.video.codec import VIDEO_SUFFIXES, VideoError, inspect_clip
-from facial_keypoints.video.recording import ClipRecord, clips_to_csv, clips_to_json
+from facial_keypoints.video.recording import MAX_FACES, ClipRecord, clips_to_csv, clips_to_json
 from keypoints_captions.batches import Outcome
 from keypoints_captions.command_line import check_output_file, make_results_folder
 from keypoints_captions.photo_run import Run
@@ -75,6 +75,10 @@ def _outcome(
                 clip, output, pipeline, progress=lambda progress: _show(bar, progress)
             )
             bar.update(bar.total - bar.n)
+        if recording.cut_ms is not None:
+            told = f"expected at most {MAX_FACES} faces, those of each frame counted, and got more"
+            end = f"the points end at {recording.cut_ms / 1000:.1f} s"
+            print(f"{path}: {told}; {end}. Cut the clip in two.", file=sys.stderr)
     except VideoError as error:
         return Outcome(path, None, str(error))
     except Exception as error:  # whatever it is, the other clips go on

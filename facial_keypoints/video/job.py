@@ -30,6 +30,7 @@ class ClipWork:
         self.points = self.folder / f"{stem}_keypoints.csv"
         self.progress: Progress | None = None
         self.faces = 0
+        self.cut_ms: float | None = None  # where the points end before the clip does
         self._clip, self._pipeline, self._draw = clip, pipeline, draw
         self._cancelled = threading.Event()
         self._done: Future[None] = Future()
@@ -75,7 +76,7 @@ class ClipWork:
                 progress=self._note,
                 cancelled=self._cancelled.is_set,
             )
-            self.faces = len(_tracks(recording))
+            self.faces, self.cut_ms = len(_tracks(recording)), recording.cut_ms
             self.points.write_text(recording.to_csv(), encoding="utf-8")
             self._done.set_result(None)
         except BaseException as error:  # it belongs to those who wait

@@ -29,10 +29,12 @@ class Recording:
     """Frames in the order they were added.
 
     full: it holds `MAX_FACES` faces or more; what is added then is not kept.
+    cut_ms: time of the first frame that was not kept; None where all were.
     """
 
     def __init__(self) -> None:
         self.frames: list[RecordedFrame] = []
+        self.cut_ms: float | None = None
         self._faces = 0
 
     @property
@@ -49,6 +51,8 @@ class Recording:
             seen = tuple((tracked.id, tracked.face) for tracked in faces if tracked.face.score > 0)
             self.frames.append(RecordedFrame(time_ms, seen))
             self._faces += max(len(seen), 1)
+        elif self.cut_ms is None:
+            self.cut_ms = time_ms
 
     def to_csv(self) -> str:
         """CSV with a header, `RECORDING_COLUMNS`, and one row a face and frame.

@@ -219,6 +219,9 @@ def _finished(work: "ClipWork", again: Any) -> list[Any]:
         f'<div class="summary" data-said><strong>{faces}</strong> '
         f"<span>followed through {frames} pictures</span></div>"
     )
+    if work.cut_ms is not None:
+        text = "There are more faces than the CSV can hold; cut the clip in two for all of them."
+        message += notice("info", f"The points end at {_clock(work.cut_ms / 1000)} minutes", text)
     video, points = str(work.video), str(work.points)
     shown, hidden = gr.update(visible=True), gr.update(visible=False)
     return [message, again, hidden, gr.update(visible=True, value=video), shown, video, points]
