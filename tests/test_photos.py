@@ -572,6 +572,14 @@ def test_suffixes_are_lower_case() -> None:
     )
 
 
+def test_a_progressive_jpeg_whose_colours_have_no_area() -> None:
+    data = bytearray(GOOD_FILES["progressive jpeg"])
+    header = data.index(b"\xff\xc2")  # length, precision, height, width and 3 components follow
+    data[header + 11 : header + 20 : 3] = bytes(3)  # how often each is sampled
+    with pytest.raises(PhotoError, match="damaged"):
+        read_photo(bytes(data))
+
+
 # --- fuzzing --------------------------------------------------------------------------------
 
 

@@ -67,4 +67,4 @@ def _number(data: bytes, at: int) -> int:
 def _samples_a_pixel(image: JpegImagePlugin.JpegImageFile) -> float:
     """Values that the JPEG stores for a pixel: 3 for colour, 1.5 with colour at half the size."""
     areas = [across * down for _, across, down, _ in image.layer]
-    return sum(areas) / max(areas, default=1)
+    return sum(areas) / (max(areas, default=0) or 1)  # damaged ones have no area at all
