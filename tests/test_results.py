@@ -1,6 +1,7 @@
 """Results that survive: JSON lines and Parquet, killed at any moment and gone on with."""
 
 import argparse
+import builtins
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pytest
@@ -138,17 +139,24 @@ def test_a_run_ended_between_its_last_steps_loses_nothing(
     assert not journal_of(output).exists()
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing tells open files here")
 def test_windows_replaces_no_open_file(
     output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    opened: list[IO[Any]] = []
+    really_open = open
+
+    def noted_open(*arguments: Any, **ways: Any) -> IO[Any]:
+        opened.append(really_open(*arguments, **ways))
+        return opened[-1]
+
     def replace(source: Path, target: Path) -> None:
-        held = {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}
+        held = {os.path.realpath(file.name) for file in opened if not file.closed}
         if {os.path.realpath(source), os.path.realpath(target)} & held:
             raise PermissionError(13, "The process cannot access the file")
         os.rename(source, target)
 
     monkeypatch.setattr(journal_module, "fcntl", None)
+    monkeypatch.setattr(builtins, "open", noted_open)
     monkeypatch.setattr(os, "replace", replace)
     photos = make_photos(tmp_path / "in")
     add_all(results(output, photos), fail="002")
