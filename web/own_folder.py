@@ -10,7 +10,8 @@ from pathlib import Path
 def own_folder() -> Path:
     """A folder in the system's temporary folder, readable by this user only.
 
-    It is the same after a restart, so that what a killed process left is found again.
+    It is the same after a restart, so that what a killed process left is found again. It is
+    found once: later the page's temporary files lie inside it (`use_own_folders`).
     """
     place = Path(tempfile.gettempdir())
     name = f"photo-page-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
